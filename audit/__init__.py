@@ -1,0 +1,1 @@
+"""The append-only log: open formats, one sequencer, proofs for strangers."""

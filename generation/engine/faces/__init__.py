@@ -1,0 +1,1 @@
+"""Find, track, measure and embed faces."""

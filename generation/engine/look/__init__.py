@@ -1,0 +1,1 @@
+"""What makes the result sit in the picture."""

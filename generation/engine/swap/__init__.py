@@ -1,0 +1,1 @@
+"""Put one face in place of another."""

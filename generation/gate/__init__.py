@@ -1,0 +1,1 @@
+"""Who may be generated, decided before and checked after."""

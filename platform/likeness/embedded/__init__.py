@@ -1,0 +1,1 @@
+"""The engines that a fresh machine starts for itself."""

@@ -1,0 +1,1 @@
+"""Marks that say a file is generated, seen and unseen."""
