@@ -107,10 +107,16 @@ class UnreadableMediaError(MediaError):
 
 
 class TooLargeError(MediaError):
-    """The media is over a limit; the message has the limit and the value."""
+    """The media is over a limit; ``what`` names it, ``value`` and ``limit`` are in its unit."""
 
     code = "media.too_large"
     hint = "Cut or scale the file to the limit."
+
+    def __init__(self, what: str, *, value: float, limit: float) -> None:
+        super().__init__(f"{what} is {value:.12g}, the limit is {limit:.12g}.")
+        self.what = what
+        self.value = value
+        self.limit = limit
 
 
 class UnsupportedMediaError(MediaError):
