@@ -1,0 +1,97 @@
+"""The first decode of a foreign file, in a child process with hard limits.
+
+``scan`` starts ``python -m generation.engine.media.guarded`` and waits; the child limits its own memory, CPU
+time, open files and core dumps before it imports the decoder, and answers with one JSON document. Whatever
+happens to it (killed, out of memory, out of time) is an error that says so: no answer means refused.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from generation.engine import errors
+from generation.engine.errors import MediaError, TooLargeError, UnreadableMediaError, UnsupportedMediaError
+from generation.engine.media.info import MediaInfo, MediaLimits
+
+MEMORY_BYTES = 600 << 20  # refuses a frame of 8192 x 8192 early; a 4K file needs about 300 MB
+CPU_S = 20
+WALL_S = 60
+OPEN_FILES = 64
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def scan(path: Path, container: str, limits: MediaLimits) -> MediaInfo:
+    """What ``scan.scan_video`` finds, asked of a limited child.
+
+    Raises:
+        MediaError: as the child says, or because the child ended without an answer.
+    """
+    request = {"path": str(path.absolute()), "container": container, "limits": asdict(limits)}
+    try:
+        child = subprocess.run(
+            [sys.executable, "-m", "generation.engine.media.guarded"],
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            timeout=WALL_S,
+            cwd=ROOT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TooLargeError("The time to read the file in seconds", value=WALL_S, limit=WALL_S) from error
+    return _answer(child)
+
+
+def _answer(child: subprocess.CompletedProcess[str]) -> MediaInfo:
+    try:
+        answer: dict[str, Any] = json.loads(child.stdout)
+    except ValueError:
+        raise UnreadableMediaError(
+            f"The decoder gave up on the file within {MEMORY_BYTES >> 20} MB and {CPU_S} s "
+            f"(status {child.returncode})."
+        ) from None
+    if "info" in answer:
+        return MediaInfo.from_record(answer["info"])
+    if answer["error"] == "TooLargeError":
+        raise TooLargeError(answer["what"], value=answer["value"], limit=answer["limit"])
+    kind = {c.__name__: c for c in (UnreadableMediaError, UnsupportedMediaError)}.get(
+        answer["error"], MediaError
+    )
+    raise kind(answer["message"])
+
+
+def _limit() -> None:
+    """Bounds on this process; cannot be raised again."""
+    for which, value in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, CPU_S),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        resource.setrlimit(which, (value, value))
+
+
+def _serve(request: dict[str, Any]) -> dict[str, Any]:
+    from generation.engine.media.scan import scan_video  # after the limits, and never in the parent
+
+    try:
+        info = scan_video(Path(request["path"]), request["container"], MediaLimits(**request["limits"]))
+    except TooLargeError as error:
+        return {"error": "TooLargeError", "what": error.what, "value": error.value, "limit": error.limit}
+    except errors.EngineError as error:
+        return {"error": type(error).__name__, "message": str(error)}
+    except MemoryError:
+        return {"error": "UnreadableMediaError", "message": "The file needs too much memory to decode."}
+    return {"info": info.as_record()}
+
+
+if __name__ == "__main__":
+    _limit()
+    json.dump(_serve(json.load(sys.stdin)), sys.stdout)
