@@ -1,0 +1,146 @@
+"""What can go wrong between a request and its delivered video.
+
+GenerationError
+├── RoleError                 the actor's role does not allow it
+├── NotFoundError             no such job, media, chunk or output in this tenant
+├── MediaRefusedError         an upload that cannot be used
+├── JobStateError             the job is in a state that does not allow it
+├── RefusedError              the gate refused; has the job's id and every reason
+├── WithdrawnError            the output was withdrawn with its licence
+├── GateError                 the gate cannot decide
+│   ├── PermitError           a permit that does not hold, with the field that differs
+│   └── ReceiptPendingError   the log has not confirmed the decision yet
+├── LeaseLostError            this process no longer holds the job or chunk
+├── InputChangedError         bytes differ from the ones that were admitted
+├── AlreadyOverError          the job ended while the work was going on
+└── SealError                 the output cannot be sealed
+    ├── MarkUnreadableError   a mark could not be read back
+    └── LabelMissingError     the visible label is not on the frames
+"""
+
+from __future__ import annotations
+
+
+class GenerationError(Exception):
+    """Root of this package's errors; ``code`` is stable, ``hint`` says what to do next."""
+
+    code = "generation.error"
+    hint = "See the job's record."
+
+
+class RoleError(GenerationError):
+    """The actor's role does not allow it."""
+
+    code = "role.missing"
+    hint = "Ask an operator for the role."
+
+
+class NotFoundError(GenerationError):
+    """No such thing in this tenant; another tenant's thing gets the same answer."""
+
+    code = "not_found"
+    hint = "Check the id."
+
+
+class MediaRefusedError(GenerationError):
+    """An upload cannot be used; nothing of it is kept."""
+
+    code = "media_refused"
+    hint = "Check that the file plays, then send it again."
+
+
+class JobStateError(GenerationError):
+    """The job's state does not allow it."""
+
+    code = "job_finished"
+    hint = "Read the job again; submit a new one if needed."
+
+
+class RefusedError(GenerationError):
+    """The gate refused the generation; the decision is in the log."""
+
+    code = "refused"
+    hint = "Read the reasons; a new licence or another request may be admitted."
+
+    def __init__(
+        self, message: str, *, job: str, code: str, reasons: tuple[str, ...], hint: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.job = job
+        self.code = code
+        self.reasons = reasons
+        self.hint = hint or type(self).hint
+
+
+class WithdrawnError(GenerationError):
+    """The output was withdrawn with its licence."""
+
+    code = "output.withdrawn"
+    hint = "Stop using the copies that were made of it."
+
+
+class GateError(GenerationError):
+    """The gate cannot decide, and so it does not admit."""
+
+    code = "gate.error"
+    hint = "Try again; if it stays, see the worker's log."
+
+
+class PermitError(GateError):
+    """A permit that does not hold; ``field`` names what differs."""
+
+    code = "permit.refused"
+    hint = "Submit the job again."
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"Permit refused at {field}: {message}.")
+        self.field = field
+
+
+class ReceiptPendingError(GateError):
+    """The log has not confirmed the decision yet; the job waits."""
+
+    code = "gate.receipt_pending"
+    hint = "Check that the sequencer runs."
+
+
+class LeaseLostError(GenerationError):
+    """This process no longer holds the job or chunk; somebody else may."""
+
+    code = "lease.lost"
+    hint = "Nothing; the work is taken up again."
+
+
+class InputChangedError(GenerationError):
+    """The bytes in hand are not the ones that were admitted."""
+
+    code = "input.changed"
+    hint = "Upload the file again and submit a new job."
+
+
+class AlreadyOverError(GenerationError):
+    """The job ended while the work was going on; the work is thrown away."""
+
+    code = "job.over"
+    hint = "Nothing; read the job's state."
+
+
+class SealError(GenerationError):
+    """The output cannot be sealed, and so it is not delivered."""
+
+    code = "seal.error"
+    hint = "See the job's report, then run the job again."
+
+
+class MarkUnreadableError(SealError):
+    """A mark could not be read back from the finished file."""
+
+    code = "mark.unreadable"
+    hint = "Use a clip of at least 360 lines with some texture, then run the job again."
+
+
+class LabelMissingError(SealError):
+    """The visible label is not on the frames of the finished file."""
+
+    code = "label.missing"
+    hint = "Run the job again; if it stays, see the worker's log."

@@ -1,0 +1,186 @@
+"""The truth about media, jobs and chunks; a broker only carries their ids."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+
+class JobState(models.TextChoices):
+    """Where a job is on its way; the last five are final, but done may become withdrawn."""
+
+    ADMITTING = "admitting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SEALING = "sealing"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class ChunkState(models.TextChoices):
+    """Where a chunk is on its way; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+OPEN_STATES = (JobState.ADMITTING, JobState.QUEUED, JobState.RUNNING, JobState.SEALING)
+"""States of a job that still moves."""
+PERMITTED_STATES = (JobState.QUEUED, JobState.RUNNING, JobState.SEALING, JobState.DONE, JobState.WITHDRAWN)
+"""States that a job only reaches with a permit."""
+
+
+class Media(models.Model):
+    """An uploaded file: its bytes lie in the blob store under ``sha256``, its given name is never kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64)
+    bytes = models.BigIntegerField()
+    kind = models.CharField(max_length=16)
+    info = models.JSONField(default=dict)
+    uploader = models.CharField(max_length=40)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "sha256"], name="media_once_per_tenant"),
+            models.CheckConstraint(condition=Q(bytes__gt=0), name="media_not_empty"),
+        ]
+
+
+class Job(models.Model):
+    """One governed generation, from its request to its delivered file."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.CharField(max_length=64)
+    requester = models.CharField(max_length=40)
+    state = models.CharField(max_length=10, choices=JobState, default=JobState.ADMITTING)
+    identity_id = models.CharField(max_length=40)
+    consent_id = models.CharField(max_length=40, blank=True)
+    media = models.ForeignKey(Media, on_delete=models.PROTECT, related_name="jobs")
+    source_sha256 = models.CharField(max_length=64, blank=True)
+    portrait_id = models.CharField(max_length=40, blank=True)
+    operation = models.CharField(max_length=32, default="face_swap")
+    purpose = models.CharField(max_length=64)
+    channel = models.CharField(max_length=64)
+    territory = models.CharField(max_length=16)
+    language = models.CharField(max_length=16)
+    product = models.CharField(max_length=64, blank=True)
+    mode = models.CharField(max_length=16, default="balanced")
+    callback_id = models.CharField(max_length=64, blank=True)
+    decision_event = models.UUIDField(null=True, unique=True)
+    decision = models.JSONField(default=dict)
+    admission_index = models.BigIntegerField(null=True, unique=True)
+    permit = models.TextField(blank=True)
+    mark_id = models.CharField(max_length=16, null=True, unique=True)
+    marking = models.JSONField(default=dict)
+    cancel_requested = models.BooleanField(default=False)
+    attempts = models.IntegerField(default=0)
+    code = models.CharField(max_length=64, blank=True)
+    message = models.TextField(blank=True)
+    hint = models.TextField(blank=True)
+    reasons = models.JSONField(default=list)
+    output_sha256 = models.CharField(max_length=64, blank=True)
+    output_bytes = models.BigIntegerField(default=0)
+    output_mime = models.CharField(max_length=64, blank=True)
+    manifest_sha256 = models.CharField(max_length=64, blank=True)
+    poster_sha256 = models.CharField(max_length=64, blank=True)
+    before_sha256 = models.CharField(max_length=64, blank=True)
+    after_sha256 = models.CharField(max_length=64, blank=True)
+    report = models.JSONField(default=dict)
+    created = models.DateTimeField(auto_now_add=True)
+    touched = models.DateTimeField(auto_now=True)
+    started = models.DateTimeField(null=True)
+    finished = models.DateTimeField(null=True)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        indexes = [
+            models.Index(fields=["tenant", "-created", "-id"], name="job_by_tenant_and_time"),
+            models.Index(fields=["state", "touched"], name="job_by_state_and_touch"),
+            models.Index(fields=["output_sha256"], name="job_by_output"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=JobState.values), name="job_state_known"),
+            models.CheckConstraint(
+                condition=~Q(state__in=[str(s) for s in PERMITTED_STATES])
+                | (
+                    Q(admission_index__isnull=False)
+                    & ~Q(permit="")
+                    & Q(mark_id__isnull=False)
+                    & ~Q(consent_id="")
+                ),
+                name="job_runs_only_with_permit",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=JobState.DONE) | ~Q(output_sha256=""), name="job_done_has_output"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[str(JobState.REFUSED), str(JobState.FAILED)]) | ~Q(code=""),
+                name="job_end_has_code",
+            ),
+            models.CheckConstraint(
+                condition=Q(mark_id__isnull=True) | Q(mark_id__regex=r"^[0-9a-f]{16}$"),
+                name="job_mark_is_hex16",
+            ),
+        ]
+
+
+class JobConsent(models.Model):
+    """A consent that a job stands on: the licence of its source, or a performer's release."""
+
+    class Role(models.TextChoices):
+        """Whose consent it is."""
+
+        SOURCE = "source"
+        PERFORMER = "performer"
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="consents")
+    consent_id = models.CharField(max_length=40, db_index=True)
+    role = models.CharField(max_length=10, choices=Role)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["job", "consent_id", "role"], name="jobconsent_once"),
+            models.CheckConstraint(condition=~Q(consent_id=""), name="jobconsent_named"),
+        ]
+
+
+class Chunk(models.Model):
+    """A run of frames of a job, between two keyframes, that one worker makes at a time."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="chunks")
+    index = models.IntegerField()
+    state = models.CharField(max_length=10, choices=ChunkState, default=ChunkState.QUEUED)
+    queue = models.CharField(max_length=16, default="gpu")
+    plan = models.JSONField(default=dict)
+    frames = models.IntegerField(default=0)
+    frames_done = models.IntegerField(default=0)
+    attempts = models.IntegerField(default=0)
+    worker = models.CharField(max_length=80, blank=True)
+    path = models.CharField(max_length=200, blank=True)
+    report = models.JSONField(default=dict)
+    touched = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["job", "index"], name="chunk_once_per_job"),
+            models.CheckConstraint(condition=Q(state__in=ChunkState.values), name="chunk_state_known"),
+        ]
+        indexes = [models.Index(fields=["state", "touched"], name="chunk_by_state_and_touch")]
