@@ -1,0 +1,10 @@
+"""The application of accounts."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """Users, their roles and API keys."""
+
+    name = "likeness.accounts"
+    label = "accounts"

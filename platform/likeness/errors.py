@@ -1,0 +1,120 @@
+"""What can go wrong in the platform itself.
+
+LikenessError
+├── SettingError                  an environment variable does not hold what it should
+├── EmbeddedError
+│   ├── EmbeddedPostgresError     the embedded server could not be created, started or stopped
+│   ├── HomeRefusedError          the home directory cannot hold a server: path, owner, host
+│   └── DatabaseRolesError        the database's roles could not be prepared
+├── KeyringError                  a key file is missing, short or readable by others
+├── BlobError
+│   ├── BlobMissingError          no blob of that hash
+│   └── BlobNameError             the name is not the hash of anything
+├── AccountError
+│   ├── AccountExistsError        somebody has this address
+│   ├── RoleUnknownError          no role of that name
+│   └── ApiKeyUnknownError        no such key, expired or revoked
+└── StackError                    a process of the local stack did not come up
+"""
+
+
+class LikenessError(Exception):
+    """Root of the platform's errors; ``code`` is stable, ``hint`` says what to do next."""
+
+    code = "likeness.error"
+    hint = "See the server's log."
+
+
+class SettingError(LikenessError):
+    """An environment variable does not hold what it should."""
+
+    code = "setting.invalid"
+    hint = "Correct the variable and start again."
+
+
+class EmbeddedError(LikenessError):
+    """An engine that the machine starts for itself failed."""
+
+    code = "embedded.failed"
+
+
+class EmbeddedPostgresError(EmbeddedError):
+    """The embedded PostgreSQL could not be created, started or stopped."""
+
+    code = "embedded.postgres"
+    hint = "Read pg/server.log in the home directory."
+
+
+class HomeRefusedError(EmbeddedError):
+    """The home directory cannot hold a server."""
+
+    code = "embedded.home"
+    hint = "Point LIKENESS_HOME at a short path on a local disk that the server's user can reach."
+
+
+class DatabaseRolesError(EmbeddedError):
+    """The roles of the database could not be prepared."""
+
+    code = "database.roles"
+    hint = "Let the owner of LIKENESS_DATABASE_URL create roles, or create them beforehand."
+
+
+class KeyringError(LikenessError):
+    """A key file cannot be used."""
+
+    code = "keyring.refused"
+    hint = "Restore keys/ from its backup; never replace a key that has been used."
+
+
+class BlobError(LikenessError):
+    """Something about a stored blob is wrong."""
+
+    code = "blob.error"
+
+
+class BlobMissingError(BlobError):
+    """There is no blob of that hash."""
+
+    code = "blob.missing"
+    hint = "It was deleted, or the storage was not restored with the database."
+
+
+class BlobNameError(BlobError):
+    """The name is not the hash of anything."""
+
+    code = "blob.name"
+    hint = "Blobs are named by 64 lower-case hexadecimal digits."
+
+
+class AccountError(LikenessError):
+    """An account cannot be made or used."""
+
+    code = "account.error"
+
+
+class AccountExistsError(AccountError):
+    """Somebody has this address already."""
+
+    code = "account.exists"
+    hint = "Use another address, or change the existing account."
+
+
+class RoleUnknownError(AccountError):
+    """There is no role of that name."""
+
+    code = "account.role_unknown"
+    hint = "Roles: requester, legal, business, expert, auditor, operator."
+
+
+class ApiKeyUnknownError(AccountError):
+    """There is no such key, or it may not be used any more."""
+
+    code = "account.key_unknown"
+    hint = "Make a new key."
+
+
+class StackError(LikenessError):
+    """A process of the local stack did not come up."""
+
+    code = "stack.failed"
+    hint = "Read the process's file in logs/ of the home directory."
