@@ -22,6 +22,7 @@ _LEFT_EYE, _RIGHT_EYE = 33, 263
 # The classic engine is needed: the new one hides the presence output.
 _OUTPUTS = ("conv2d_31", "conv2d_21")
 _LOOK = 24
+_INNER = slice(_SIDE // 6, -_SIDE // 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class FaceMesh:
         back = cv2.invertAffineTransform(into)
         flat = local[:, :2] @ back[:, :2].T + back[:, 2]
         mesh = np.hstack([flat, local[:, 2:] * (region.side / _SIDE)]).astype(np.float32)
-        return Landmarks(mesh, float(1 / (1 + np.exp(-presence.ravel()[0]))), _look(crop))
+        return Landmarks(mesh, float(1 / (1 + np.exp(-presence.ravel()[0]))), look_of(crop[_INNER, _INNER]))
 
     def settle(self, frame: Image, found: Detection) -> Landmarks:
         """The landmarks of a newly detected face: measured twice, the second time around the first answer."""
@@ -133,9 +134,9 @@ def _into_crop(region: Region) -> npt.NDArray[np.float64]:
     return np.hstack([turn, shift[:, None]])
 
 
-def _look(crop: Image) -> npt.NDArray[np.float32]:
-    inner = crop[_SIDE // 6 : -_SIDE // 6, _SIDE // 6 : -_SIDE // 6]
-    grey = cv2.cvtColor(cv2.resize(inner, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+def look_of(picture: Image) -> npt.NDArray[np.float32]:
+    """(24, 24) float32, zero mean and unit variance: a picture of a face, very small."""
+    grey = cv2.cvtColor(cv2.resize(picture, (_LOOK, _LOOK), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
     plane = grey.astype(np.float32)
     centred: npt.NDArray[np.float32] = (plane - plane.mean()) / (plane.std() + 1)
     return centred
