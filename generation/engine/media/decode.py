@@ -1,0 +1,164 @@
+"""Frames of a video in the order they are shown, upright, even-sized, 8 bit BGR.
+
+- Frames are counted from a keyframe whose number is known; a chunk gets exactly its own frames or fails.
+- Memory: the codec's own frames and one picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.container
+from av.filter import Graph
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from generation.engine.errors import UnreadableMediaError, UnsupportedMediaError
+from generation.engine.media import image
+from generation.engine.media.chunks import ChunkSpan
+from generation.engine.media.colour import Converter
+from generation.engine.media.geometry import pad_even, turn
+from generation.engine.media.info import Keyframe, MediaInfo, MediaLimits
+from generation.engine.media.opening import open_media, picture_stream
+from generation.engine.types import Image
+
+LIMITS = MediaLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One shown frame; ``pts`` in the input's time base, ``time_s`` from its first frame."""
+
+    index: int
+    pts: int
+    time_s: float
+    picture: Image
+    warm: bool
+    """True for a frame before the chunk, which is tracked but not written."""
+
+
+def read_frames(
+    path: Path, info: MediaInfo, span: ChunkSpan, *, limits: MediaLimits = LIMITS
+) -> Iterator[Frame]:
+    """The frames of ``span``, led by up to ``span.warm_frames`` warm ones.
+
+    Raises:
+        UnreadableMediaError: the file ends or breaks inside the span; names the last good time.
+        UnsupportedMediaError: size or transfer changes inside the file.
+    """
+    if info.still:
+        picture = pad_even(image.decode_image(path.read_bytes(), limits=limits))
+        yield Frame(index=0, pts=0, time_s=0.0, picture=picture, warm=False)
+        return
+    end = span.first_frame + span.frames
+    wanted = span.first_frame
+    last_s = 0.0
+    converter = Converter()
+    with open_media(path, info.container) as opened:
+        for index, pts, frame in _numbered(opened, info, span.seek, limits):
+            if index >= end:
+                break
+            if index < span.first_frame - span.warm_frames:
+                continue
+            picture = pad_even(turn(converter.to_bgr(frame), info.orientation))
+            last_s = float((pts - info.start_pts) * info.time_base)
+            warm = index < span.first_frame
+            wanted += not warm
+            yield Frame(index=index, pts=pts, time_s=last_s, picture=picture, warm=warm)
+    if wanted != end:
+        raise UnreadableMediaError(
+            f"The picture breaks off after {last_s:.3f} s: {end - wanted} of {span.frames} frames are "
+            "missing."
+        )
+
+
+def _numbered(
+    opened: av.container.InputContainer, info: MediaInfo, seek: Keyframe | None, limits: MediaLimits
+) -> Iterator[tuple[int, int, VideoFrame]]:
+    """Number, repaired time and frame, in shown order, from the keyframe on."""
+    stream = picture_stream(opened, pixels=limits.pixels)
+    start = seek or Keyframe(info.start_pts, 0)
+    shown = _shown(opened, stream, info, start.pts)
+    if seek:
+        opened.seek(seek.pts, stream=stream)
+        first = next(shown, None)
+        if first is None or first[0] != seek.pts:  # the file's index is off: count from its start
+            opened.seek(info.start_pts, stream=stream)
+            start = Keyframe(info.start_pts, 0)
+            shown = _shown(opened, stream, info, start.pts)
+        else:
+            yield seek.first_frame, *first
+            start = Keyframe(seek.pts, seek.first_frame + 1)
+    for index, (pts, frame) in enumerate(shown, start.first_frame):
+        yield index, pts, frame
+
+
+def _shown(
+    opened: av.container.InputContainer, stream: VideoStream, info: MediaInfo, start_pts: int
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Frames from ``start_pts`` on, with strictly rising times; deinterlaced where they are interlaced."""
+    step = max(1, round(1 / (info.rate * info.time_base)))
+    last: int | None = None
+    for frame in _deinterlaced(_decoded(opened, stream), stream):
+        _check(frame, info)
+        pts = frame.pts if frame.pts is not None else frame.dts
+        if pts is None:
+            pts = start_pts if last is None else last + step
+        if pts < start_pts:
+            continue
+        pts = pts if last is None else max(pts, last + 1)
+        last = pts
+        yield pts, frame
+
+
+def _decoded(opened: av.container.InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    for packet in opened.demux(stream):
+        yield from packet.decode()
+
+
+def _deinterlaced(frames: Iterator[VideoFrame], stream: VideoStream) -> Iterator[VideoFrame]:
+    """Frames with their lines of the other field rebuilt (bwdif), from the first interlaced one on."""
+    graph: Graph | None = None
+    for frame in frames:
+        if graph is None and frame.interlaced_frame:
+            graph = _bwdif(stream)
+        if graph is None:
+            yield frame
+            continue
+        graph.vpush(frame)
+        yield from _pulled(graph, stream)
+    if graph is not None:
+        graph.vpush(None)
+        yield from _pulled(graph, stream)
+
+
+def _bwdif(stream: VideoStream) -> Graph:
+    graph = Graph()
+    source = graph.add_buffer(template=stream, time_base=stream.time_base)
+    bwdif = graph.add("bwdif", "mode=send_frame:deint=interlaced")
+    graph.link_nodes(source, bwdif, graph.add("buffersink")).configure()
+    return graph
+
+
+def _pulled(graph: Graph, stream: VideoStream) -> Iterator[VideoFrame]:
+    """What the filter has ready; it counts in halves of the time base."""
+    while True:
+        try:
+            frame = graph.vpull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+        if frame.pts is not None and frame.time_base and stream.time_base:
+            frame.pts = round(Fraction(frame.pts) * frame.time_base / stream.time_base)
+            frame.time_base = stream.time_base
+        yield frame
+
+
+def _check(frame: VideoFrame, info: MediaInfo) -> None:
+    if (frame.width, frame.height) != (info.width_px, info.height_px):
+        raise UnsupportedMediaError("The picture's size changes inside the file.")
+    if int(frame.color_trc) in (16, 18):
+        raise UnsupportedMediaError("The picture turns HDR inside the file.")
