@@ -19,8 +19,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import connections
-from pytest_django import DjangoDbBlocker
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from likeness import databases
 from likeness.embedded import home as homes

@@ -9,11 +9,13 @@ LikenessError
 ├── KeyringError                  a key file is missing, short or readable by others
 ├── BlobError
 │   ├── BlobMissingError          no blob of that hash
+│   ├── BlobWriteError            the disk did not take it; nothing of it is kept
 │   └── BlobNameError             the name is not the hash of anything
 ├── AccountError
 │   ├── AccountExistsError        somebody has this address
 │   ├── RoleUnknownError          no role of that name
-│   └── ApiKeyUnknownError        no such key, expired or revoked
+│   ├── PasswordRefusedError      the password is too weak
+│   └── ProfileError              not in this profile
 └── StackError                    a process of the local stack did not come up
 """
 
@@ -79,6 +81,13 @@ class BlobMissingError(BlobError):
     hint = "It was deleted, or the storage was not restored with the database."
 
 
+class BlobWriteError(BlobError):
+    """The disk did not take the blob; nothing of it is kept."""
+
+    code = "blob.write"
+    hint = "Free space under LIKENESS_HOME, then send it again."
+
+
 class BlobNameError(BlobError):
     """The name is not the hash of anything."""
 
@@ -106,11 +115,22 @@ class RoleUnknownError(AccountError):
     hint = "Roles: requester, legal, business, expert, auditor, operator."
 
 
-class ApiKeyUnknownError(AccountError):
-    """There is no such key, or it may not be used any more."""
+class PasswordRefusedError(AccountError):
+    """The password is too weak; ``fields`` says why."""
 
-    code = "account.key_unknown"
-    hint = "Make a new key."
+    code = "account.password"
+    hint = "Choose at least 12 characters that are not a common password."
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.fields = {"password": reasons}
+
+
+class ProfileError(AccountError):
+    """Not in this profile."""
+
+    code = "account.profile"
+    hint = "Make real accounts: likeness accounts add."
 
 
 class StackError(LikenessError):

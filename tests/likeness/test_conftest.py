@@ -54,7 +54,7 @@ def test_live_database_has_every_role(live_database):
 
 
 def test_home_moves_every_place(home: Path, tmp_path):
-    assert settings.LIKENESS_HOME == home
+    assert home == settings.LIKENESS_HOME
     assert home.is_relative_to(tmp_path)
     assert home in settings.LIKENESS_KEYS.parents
 

@@ -45,6 +45,8 @@ class User(AbstractBaseUser):
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta:
+        """What the database enforces."""
+
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(condition=~models.Q(tenant=""), name="user_has_tenant"),
         ]

@@ -34,9 +34,9 @@ def conninfo() -> str:
     return make_conninfo("", **{key: str(value) for key, value in parts.items() if value})
 
 
-class Transport(pgmq.Transport):  # type: ignore[misc]  # kombu publishes no types
+class Transport(pgmq.Transport):
     """kombu's transport, told at connection time where the application's database is."""
 
     def _create_pgmq_client(self) -> Any:
-        self.client.transport_options["conn_string"] = conninfo()
+        self.client.transport_options = {**(self.client.transport_options or {}), "conn_string": conninfo()}
         return super()._create_pgmq_client()
