@@ -1,0 +1,1 @@
+"""The demonstration: the whole chain on two public-domain portraits, from nothing."""
