@@ -1,0 +1,50 @@
+"""What every page needs: the navigation of the person who looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_lazy as _
+
+from likeness.accounts.roles import Role
+from likeness.portal import access
+from likeness.portal.waiting import reviews_waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the navigation; ``section`` is what a page says it belongs to."""
+
+    section: str
+    label: Any
+    route: str
+    icon: str
+    roles: frozenset[Role]
+
+
+NAVIGATION = (
+    Entry("home", _("Overview"), "home", "home", access.EVERYONE),
+    Entry("reviews", _("Reviews"), "review-list", "review", access.REVIEWERS),
+    Entry("identities", _("Identities"), "identity-list", "person", access.SEE_CONSENTS),
+    Entry("consents", _("Licences"), "consent-list", "licence", access.SEE_CONSENTS),
+    Entry("jobs", _("Jobs"), "job-list", "film", access.SEE_JOBS),
+    Entry("provenance", _("Provenance"), "provenance", "search", access.LOOK_UP),
+    Entry("log", _("Log"), "log-list", "log", access.SEE_LOG),
+    Entry("blocklist", _("Blocklist"), "block-list", "block", access.BLOCK),
+)
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """The navigation by role, the person, and how many reviews wait for them."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"navigation": (), "person": None, "reviews_waiting": 0}
+    roles = frozenset(user.roles)
+    return {
+        "navigation": tuple(entry for entry in NAVIGATION if access.allows(entry.roles, roles)),
+        "person": user,
+        "reviews_waiting": SimpleLazyObject(lambda: reviews_waiting(user.actor)),
+    }

@@ -1,0 +1,1 @@
+"""Words for codes: what people read in place of a stable code."""

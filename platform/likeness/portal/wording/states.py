@@ -1,0 +1,52 @@
+"""States of licences, jobs, identities and the log, as chips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """How a state is shown: tone (colour), icon and word."""
+
+    tone: str
+    icon: str
+    label: Any
+
+
+CHIPS: dict[str, Chip] = {
+    # licences
+    "draft": Chip("", "dash", _("Draft")),
+    "in_review": Chip("warn", "clock", _("In review")),
+    "active": Chip("good", "check", _("In force")),
+    "rejected": Chip("bad", "cross", _("Rejected")),
+    "revoked": Chip("bad", "undo", _("Revoked")),
+    "expired": Chip("", "dash", _("Expired")),
+    "superseded": Chip("", "dash", _("Superseded")),
+    # jobs
+    "admitting": Chip("info", "shield", _("Being checked")),
+    "queued": Chip("info", "clock", _("Queued")),
+    "running": Chip("info", "spin", _("Running")),
+    "sealing": Chip("info", "seal", _("Being sealed")),
+    "done": Chip("good", "check", pgettext_lazy("job", "Done")),
+    "failed": Chip("bad", "alert", _("Failed")),
+    "cancelled": Chip("", "cross", _("Cancelled")),
+    "refused": Chip("bad", "block", _("Refused")),
+    "withdrawn": Chip("bad", "undo", _("Withdrawn")),
+    # proofs and log
+    "verified": Chip("good", "check", _("Verified")),
+    "pending": Chip("warn", "clock", _("Waiting for the log")),
+    "invalid": Chip("bad", "alert", _("Does not hold")),
+    "healthy": Chip("good", "check", _("Up to date")),
+    "late": Chip("warn", "clock", _("Late")),
+    "silent": Chip("bad", "alert", _("No signed checkpoint")),
+}
+
+
+def chip(state: str) -> Chip:
+    """How to show a state; an unknown one is shown as it is."""
+    return CHIPS.get(state) or Chip("", "dash", state)
