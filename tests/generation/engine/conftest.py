@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import pytest
 
+from generation.engine.faces.landmarks import Landmarks
+from generation.engine.faces.models import FaceModels, load_face_models
 from generation.engine.types import Image
 from generation.engine.weights.check import State, check
 from generation.engine.weights.registry import load_registry, load_samples
@@ -33,6 +35,21 @@ def astronaut(weights_dir: Path) -> Image:
 @pytest.fixture(scope="session")
 def grace_hopper(weights_dir: Path) -> Image:
     return _picture(weights_dir / "grace_hopper.jpg")
+
+
+@pytest.fixture(scope="session")
+def models(weights_dir: Path) -> FaceModels:
+    return load_face_models(weights_dir, policy="commercial")
+
+
+@pytest.fixture(scope="session")
+def astronaut_marks(models: FaceModels, astronaut: Image) -> Landmarks:
+    return models.landmarks.settle(astronaut, models.detector.detect(astronaut)[0])
+
+
+@pytest.fixture(scope="session")
+def grace_marks(models: FaceModels, grace_hopper: Image) -> Landmarks:
+    return models.landmarks.settle(grace_hopper, models.detector.detect(grace_hopper)[0])
 
 
 @pytest.fixture(scope="session")

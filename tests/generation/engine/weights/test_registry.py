@@ -11,7 +11,7 @@ GOOD = f"""
 [site_swapper]
 file = "site.onnx"
 bytes = 10
-sha256 = "{'a' * 64}"
+sha256 = "{"a" * 64}"
 licence = "LicenseRef-site"
 commercial = true
 contract = "inswapper"
