@@ -132,7 +132,7 @@ def _describe(
     return MediaInfo(
         container=container,
         size_bytes=path.stat().st_size,
-        codec=stream.codec_context.codec.name,
+        codec=stream.codec_context.codec.canonical_name,
         width_px=frame.width,
         height_px=frame.height,
         orientation=orientation_of(frame),
@@ -199,7 +199,9 @@ def _audio(opened: av.container.InputContainer) -> AudioInfo | None:
     stream = opened.streams.audio[0]
     if stream.codec_context is None:
         return AudioInfo("unknown", 0, 0, decodable=False)
-    return AudioInfo(stream.codec_context.codec.name, stream.rate or 0, stream.channels or 0, decodable=True)
+    return AudioInfo(
+        stream.codec_context.codec.canonical_name, stream.rate or 0, stream.channels or 0, decodable=True
+    )
 
 
 def _notes(index: Index, stream: VideoStream, frame: VideoFrame, depth: int) -> list[str]:
