@@ -1,0 +1,165 @@
+"""Questions about media, jobs and outputs: each for one tenant, except the lookups of a found mark."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q, Sum
+
+from generation.errors import NotFoundError
+from generation.models import OPEN_STATES, Chunk, Job, JobState, Media
+
+MAX_PAGE = 200
+ADMITTED_SHARE = 0.05
+"""How much of the bar an admitted job fills before its first frame; sealing takes as much at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some jobs, newest first, and the cursor of the next page or an empty text."""
+
+    results: tuple[Job, ...]
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is: ``fraction`` 0..1, frames and chunks done, and attempts of the most tried chunk."""
+
+    fraction: float
+    frames: int
+    frames_done: int
+    chunks: int
+    chunks_done: int
+    attempts: int
+
+
+def media(media_id: str | uuid.UUID, *, tenant: str) -> Media:
+    """An uploaded file.
+
+    Raises:
+        NotFoundError: none of that id in this tenant.
+    """
+    found = _find(Media, media_id, tenant)
+    if not isinstance(found, Media):
+        raise NotFoundError("There is no such media.")
+    return found
+
+
+def media_by_sha256(sha256: str, *, tenant: str) -> Media:
+    """The uploaded file with these bytes.
+
+    Raises:
+        NotFoundError: none with these bytes in this tenant.
+    """
+    found = Media.objects.filter(tenant=tenant, sha256=sha256).first()
+    if found is None:
+        raise NotFoundError("There is no such media.")
+    return found
+
+
+def job(job_id: str | uuid.UUID, *, tenant: str) -> Job:
+    """A job.
+
+    Raises:
+        NotFoundError: none of that id in this tenant.
+    """
+    found = _find(Job, job_id, tenant)
+    if not isinstance(found, Job):
+        raise NotFoundError("There is no such job.")
+    return found
+
+
+def jobs(*, tenant: str, state: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
+    """A page of jobs, newest first.
+
+    Raises:
+        NotFoundError: the cursor or the state is not one of ours.
+    """
+    rows = Job.objects.filter(tenant=tenant).select_related("media")
+    if state:
+        if state not in JobState.values:
+            raise NotFoundError(f"There is no state {state[:20]!r}.")
+        rows = rows.filter(state=state)
+    if cursor:
+        created, last = _read_cursor(cursor)
+        rows = rows.filter(Q(created__lt=created) | Q(created=created, id__lt=last))
+    size = min(max(limit, 1), MAX_PAGE)
+    found = list(rows.order_by("-created", "-id")[: size + 1])
+    page = tuple(found[:size])
+    return Page(page, _cursor_of(page[-1]) if len(found) > size else "")
+
+
+def progress(job: Job) -> Progress:
+    """How far the job is."""
+    chunks = list(Chunk.objects.filter(job=job))
+    frames, done = sum(c.frames for c in chunks), sum(c.frames_done for c in chunks)
+    if job.state in (JobState.DONE, JobState.WITHDRAWN):
+        fraction = 1.0
+    elif not frames:
+        fraction = 0.0
+    else:
+        fraction = ADMITTED_SHARE + (1 - 2 * ADMITTED_SHARE) * done / frames
+    return Progress(
+        fraction=round(fraction, 4),
+        frames=frames,
+        frames_done=done,
+        chunks=len(chunks),
+        chunks_done=sum(c.state == JobState.DONE for c in chunks),
+        attempts=max((c.attempts for c in chunks), default=0),
+    )
+
+
+def by_mark(mark_id: str) -> Job | None:
+    """The job whose output carries this invisible id, 16 hex digits; for the provenance lookup, any tenant."""
+    return Job.objects.filter(mark_id=mark_id.lower()).first()
+
+
+def by_output(sha256: str) -> Job | None:
+    """The job that delivered exactly this file; for the provenance lookup, any tenant."""
+    return Job.objects.filter(output_sha256=sha256.lower()).order_by("created").first() if sha256 else None
+
+
+def by_id(job_id: str | uuid.UUID) -> Job | None:
+    """The job of a number that was read out of a file; for the provenance lookup, any tenant."""
+    try:
+        return Job.objects.filter(pk=job_id).first()
+    except (ValidationError, ValueError):
+        return None
+
+
+def open_jobs(*, tenant: str) -> int:
+    """How many jobs of the tenant still move."""
+    return Job.objects.filter(tenant=tenant, state__in=OPEN_STATES).count()
+
+
+def delivered_bytes(*, tenant: str) -> int:
+    """Bytes of all outputs of the tenant that may be fetched."""
+    total = Job.objects.filter(tenant=tenant, state=JobState.DONE).aggregate(total=Sum("output_bytes"))
+    return int(total["total"] or 0)
+
+
+def _find(kind: type[Job | Media], key: str | uuid.UUID, tenant: str) -> Job | Media | None:
+    try:
+        return kind._default_manager.filter(pk=key, tenant=tenant).first()
+    except (ValidationError, ValueError):
+        return None
+
+
+def _cursor_of(row: Job) -> str:
+    text = json.dumps([row.created.isoformat(), row.id.hex])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, uuid.UUID]:
+    try:
+        created, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return datetime.fromisoformat(created), uuid.UUID(key)
+    except (binascii.Error, ValueError, TypeError, AttributeError):
+        raise NotFoundError("There is no such page.") from None
