@@ -1,0 +1,258 @@
+"""What the log can say: who did it, and one frozen class per event.
+
+Fields are integers, short ASCII tokens and tuples of tokens. People are random pseudonyms; their pictures and
+papers are commitments. A field with a default is optional and left out of the leaf when it is empty.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: a pseudonym (`usr_` and 16 hex digits) or `system`, in one tenant."""
+
+    id: str
+    tenant: str
+    roles: frozenset[str] = frozenset()
+
+    def has(self, role: str) -> bool:
+        """Whether the actor holds a role."""
+        return role in self.roles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened; `type` names it in the log."""
+
+    type: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOpened(Event):
+    """A new log began; the first entry of every log."""
+
+    type = "log.opened"
+    origin: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyAdded(Event):
+    """A key came into use."""
+
+    type = "key.added"
+    key: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditQueried(Event):
+    """Somebody searched the log; never the value that was searched for."""
+
+    type = "audit.queried"
+    kinds: tuple[str, ...]
+    hits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityEnrolled(Event):
+    """A person's likeness was enrolled; `portraits` are commitments."""
+
+    type = "identity.enrolled"
+    identity: str
+    subject: str
+    portraits: tuple[str, ...] = ()
+    template_model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ConsentChanged(Event):
+    """What every step of a licence says; `document` and `scope` are hashes, `reason` is a code."""
+
+    consent: str
+    identity: str
+    revision: int
+    document: str = ""
+    scope: str = ""
+    not_before: str = ""
+    not_after: str = ""
+    role: str = ""
+    epoch: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentSubmitted(_ConsentChanged):
+    """A licence was put to review."""
+
+    type = "consent.submitted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentApproved(_ConsentChanged):
+    """One approver agreed, in one role."""
+
+    type = "consent.approved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRejected(_ConsentChanged):
+    """An approver refused."""
+
+    type = "consent.rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentRevoked(_ConsentChanged):
+    """A licence ended before its time."""
+
+    type = "consent.revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceBlocked(Event):
+    """A face was put on a blocklist."""
+
+    type = "face.blocked"
+    entry: str
+    list: str
+    version: int
+    identity: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceUnblocked(Event):
+    """A face was taken off a blocklist."""
+
+    type = "face.unblocked"
+    entry: str
+    list: str
+    version: int
+    identity: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateDecided(Event):
+    """The gate said yes or no, by which rule and policy, from which facts."""
+
+    type = "gate.decided"
+    job: str
+    stage: str
+    decision: str
+    reasons: tuple[str, ...] = ()
+    rule: str = ""
+    policy: str = ""
+    policy_version: int = 0
+    identity: str = ""
+    consents: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    distance_ppm: int = 0
+    threshold_ppm: int = 0
+    gallery: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _GenerationChanged(Event):
+    job: str
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationQueued(_GenerationChanged):
+    """A job was admitted and queued."""
+
+    type = "generation.queued"
+    identity: str = ""
+    consents: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    admission: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationStarted(_GenerationChanged):
+    """A worker began."""
+
+    type = "generation.started"
+    worker: str = ""
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationFinished(_GenerationChanged):
+    """A job gave an output; `output` is the file's SHA-256."""
+
+    type = "generation.finished"
+    output: str
+    bytes: int
+    mime: str
+    frames: int = 0
+    similarity_ppm: int = 0
+    skipped: int = 0
+    models: tuple[str, ...] = ()
+    params: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationFailed(_GenerationChanged):
+    """A job ended without an output."""
+
+    type = "generation.failed"
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationCancelled(_GenerationChanged):
+    """A job was stopped by somebody."""
+
+    type = "generation.cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelApplied(Event):
+    """The marks of an output: `mark` is the invisible id, `manifest` the C2PA manifest's SHA-256."""
+
+    type = "label.applied"
+    job: str
+    label: str
+    algorithm: str = ""
+    mark: str = ""
+    produce_id: str = ""
+    manifest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputDownloaded(Event):
+    """Somebody took an output away."""
+
+    type = "output.downloaded"
+    job: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputWithdrawn(Event):
+    """An output may no longer be delivered."""
+
+    type = "output.withdrawn"
+    job: str
+    output: str = ""
+    consent: str = ""
+    reason: str = ""
+
+
+TYPES: dict[str, type[Event]] = {
+    kind.type: kind
+    for kind in (
+        *(LogOpened, KeyAdded, AuditQueried, IdentityEnrolled),
+        *(ConsentSubmitted, ConsentApproved, ConsentRejected, ConsentRevoked, FaceBlocked, FaceUnblocked),
+        *(GateDecided, GenerationQueued, GenerationStarted, GenerationFinished, GenerationFailed),
+        *(GenerationCancelled, LabelApplied, OutputDownloaded, OutputWithdrawn),
+    )
+}
+"""Every event the log accepts, by the name it has there."""

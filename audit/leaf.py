@@ -1,0 +1,184 @@
+"""Events as leaves and leaves as events: the field rules, the tripwires and the search keys.
+
+A leaf is RFC 8785 JSON. An event that breaks a rule is refused, and the caller's transaction fails with it.
+"""
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from datetime import UTC, datetime
+from enum import IntEnum
+from functools import cache
+from typing import Any, get_type_hints
+
+import rfc8785
+
+from audit.errors import EventError, PersonalDataError
+from audit.events import TYPES, Actor, Event
+
+VERSION = 1
+MAX_INTEGER = 2**53 - 1  # the largest that every JSON reader keeps exact (RFC 8785, 3.2.2.3)
+MAX_TOKEN_CHARS = 256
+MAX_ITEMS = 256
+MAX_BODY_BYTES = 65_535  # an entry bundle writes its length as uint16
+KEY_BYTES = 16
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_OUTSIDE = r"(?<![0-9A-Za-z])(?:{})(?![0-9A-Za-z])"  # digits inside a hash or a UUID group are no number
+_ID_CARD = re.compile(
+    _OUTSIDE.format(r"[1-9]\d{5}(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])\d{3}[\dXx]")
+)
+_PHONE = re.compile(_OUTSIDE.format(r"(?:\+?86-?)?1[3-9]\d-?\d{4}-?\d{4}|\+\d{9,15}"))
+_EMAIL = re.compile(r"[^@:]+@[^@]+\.[A-Za-z]{2,}")
+_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # GB 11643-1999, 4.1
+
+
+class KeyKind(IntEnum):
+    """What an entry can be found by."""
+
+    JOB = 1
+    CONSENT = 2
+    IDENTITY = 3
+    SUBJECT = 4
+    OUTPUT = 5
+    MARK = 6
+    MANIFEST = 7
+    ACTOR = 8
+    TYPE = 9
+    TENANT = 10
+
+
+_KEY_FIELDS = {kind.name.lower(): kind for kind in KeyKind} | {"consents": KeyKind.CONSENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What one entry says: the common fields and the whole event as JSON values."""
+
+    event_id: uuid.UUID
+    type: str
+    ts: str
+    tenant: str
+    actor: str
+    event: dict[str, Any]
+
+
+def encode(event: Event, *, actor: Actor, event_id: uuid.UUID, at: datetime, request: str = "") -> bytes:
+    """The canonical bytes of an event.
+
+    Raises:
+        EventError: the type is unknown or a field breaks a rule; the message names the field.
+        PersonalDataError: a field looks like an identity number, a telephone number or an e-mail address.
+    """
+    if TYPES.get(getattr(event, "type", "")) is not type(event):
+        raise EventError(f"{type(event).__name__} is not an event of the log.")
+    if at.tzinfo is None:
+        raise EventError("The time of the event has no time zone.")
+    leaf: dict[str, Any] = {
+        "v": VERSION,
+        "type": event.type,
+        "event_id": str(event_id),
+        "ts": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "tenant": _token("tenant", actor.tenant),
+        "actor": _token("actor", actor.id),
+    }
+    if request:
+        leaf["request"] = _token("request", request)
+    body: bytes = rfc8785.dumps(leaf | _values(event))
+    if len(body) > MAX_BODY_BYTES:
+        raise EventError(f"{event.type} has {len(body)} bytes; {MAX_BODY_BYTES} is the most.")
+    return body
+
+
+@cache
+def _hints(name: str) -> dict[str, Any]:
+    return get_type_hints(TYPES[name])
+
+
+def _values(event: Event) -> dict[str, Any]:
+    hints = _hints(event.type)
+    values: dict[str, Any] = {}
+    for field in fields(event):
+        value = getattr(event, field.name)
+        required = field.default is MISSING
+        if value in ("", ()) and not required:
+            continue
+        if hints[field.name] is int:
+            values[field.name] = _integer(field.name, value)
+        elif hints[field.name] is str:
+            values[field.name] = _token(field.name, value)
+        else:
+            values[field.name] = _tokens(field.name, value)
+    return values
+
+
+def _integer(name: str, value: object) -> int:
+    if type(value) is not int or abs(value) > MAX_INTEGER:
+        raise EventError(f"The field {name} is not an integer of at most 53 bits.")
+    return value
+
+
+def _tokens(name: str, value: object) -> list[str]:
+    if not isinstance(value, tuple) or len(value) > MAX_ITEMS:
+        raise EventError(f"The field {name} is not a tuple of at most {MAX_ITEMS} tokens.")
+    return [_token(name, item) for item in value]
+
+
+def _token(name: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TOKEN_CHARS or not _TOKEN.fullmatch(value):
+        raise EventError(
+            f"The field {name} is not 1 to {MAX_TOKEN_CHARS} printable ASCII characters without a space."
+        )
+    found = personal_data(value)
+    if found:
+        raise PersonalDataError(f"The field {name} looks like {found}.")
+    return str(value)
+
+
+def personal_data(text: str) -> str:
+    """What kind of personal data a text seems to hold; empty when none is seen."""
+    if any(_is_id_card(match[0]) for match in _ID_CARD.finditer(text)):
+        return "an identity number"
+    if _PHONE.search(text):
+        return "a telephone number"
+    return "an e-mail address" if _EMAIL.search(text) else ""
+
+
+def _is_id_card(number: str) -> bool:
+    rest = sum(int(digit) * weight for digit, weight in zip(number, _ID_WEIGHTS, strict=False)) % 11
+    return number[17].upper() == "10X98765432"[rest]
+
+
+def read(body: bytes) -> Leaf:
+    """The event of a leaf; its type may be newer than this code.
+
+    Raises:
+        EventError: the leaf is not an event at all.
+    """
+    try:
+        event = json.loads(body)
+        common = {name: event[name] for name in ("type", "ts", "tenant", "actor")}
+        event_id = uuid.UUID(event["event_id"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise EventError("The leaf is not an event.") from error
+    if not all(isinstance(value, str) for value in common.values()):
+        raise EventError("The leaf's common fields are not text.")
+    return Leaf(event_id=event_id, **common, event=event)
+
+
+def key(kind: KeyKind, value: str) -> bytes:
+    """The search key of one value, 16 bytes."""
+    return hashlib.sha256(f"{kind.value}:{value}".encode()).digest()[:KEY_BYTES]
+
+
+def keys(event: Mapping[str, Any]) -> frozenset[tuple[int, bytes]]:
+    """Everything that an event can be found by, as (kind, key)."""
+    found = set()
+    for name, kind in _KEY_FIELDS.items():
+        value = event.get(name, ())
+        for item in value if isinstance(value, list) else (value,):
+            if isinstance(item, str):
+                found.add((kind.value, key(kind, item)))
+    return frozenset(found)

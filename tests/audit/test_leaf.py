@@ -1,0 +1,198 @@
+import json
+import uuid
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+
+import pytest
+
+from audit import events, leaf
+from audit.errors import EventError, PersonalDataError
+from audit.events import Actor
+from audit.leaf import KeyKind
+
+ACTOR = Actor("usr_0123456789abcdef", "demo", frozenset({"legal"}))
+AT = datetime(2026, 11, 20, 7, 12, tzinfo=UTC)
+ID = uuid.UUID("6f1c2d3e-0000-4000-8000-000000000001")
+JOB = "3f1c2d3e-0000-4000-8000-00000000000a"
+
+
+def encode(event, *, actor=ACTOR, at=AT, request=""):
+    return leaf.encode(event, actor=actor, event_id=ID, at=at, request=request)
+
+
+def failed(code):
+    return events.GenerationFailed(job=JOB, code=code)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "two words",
+        "换脸",
+        "line\nfeed",
+        "nul\x00",
+        "\ud800",
+        "x" * 257,
+        None,
+        True,
+        1,
+        1.5,
+        b"bytes",
+        ("tuple",),
+    ],
+)
+def test_text_field_refuses_what_is_no_short_token(value):
+    with pytest.raises(EventError, match="code"):
+        encode(failed(value))
+
+
+@pytest.mark.parametrize("value", [True, None, 1.0, float("nan"), "1", 2**53, -(2**53), (1,)])
+def test_integer_field_refuses_what_is_no_integer_of_53_bits(value):
+    with pytest.raises(EventError, match="attempt"):
+        encode(events.GenerationCancelled(job=JOB, attempt=value))
+
+
+@pytest.mark.parametrize("value", ["text", ["list"], ("ok", ""), ("ok", None), ("ok", 1), ("a",) * 257, None])
+def test_list_field_refuses_what_is_no_tuple_of_tokens(value):
+    with pytest.raises(EventError, match="reasons"):
+        encode(events.GateDecided(job=JOB, stage="submit", decision="refuse", reasons=value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impostor(events.Event):
+    type = "generation.failed"
+    job: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown(events.Event):
+    type = "unknown.event"
+
+
+@pytest.mark.parametrize(
+    "event", [Unknown(), Impostor(job=JOB), object(), None, {"type": "generation.failed"}]
+)
+def test_unknown_event_is_refused(event):
+    with pytest.raises(EventError):
+        encode(event)
+
+
+@pytest.mark.parametrize("actor", [Actor("", "demo"), Actor("usr_1", ""), Actor("Grace Hopper", "demo")])
+def test_actor_must_be_tokens(actor):
+    with pytest.raises(EventError):
+        encode(failed("engine.no_face"), actor=actor)
+
+
+def test_time_without_zone_is_refused():
+    with pytest.raises(EventError, match="time zone"):
+        encode(failed("engine.no_face"), at=datetime(2026, 11, 20))  # noqa: DTZ001 - the bad input
+
+
+def test_body_beyond_65535_bytes_is_refused():
+    many = tuple("x" * 256 for _ in range(256))
+    with pytest.raises(EventError, match="65535"):
+        encode(events.GateDecided(job=JOB, stage="s", decision="allow", inputs=many))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "11010519491231002X",
+        "subject-11010519491231002x",
+        "440308199901101512",
+        "13912345678",
+        "+8613912345678",
+        "139-1234-5678",
+        "tel:+4915112345678",
+        "grace@navy.example",
+    ],
+)
+def test_personal_data_is_refused(value):
+    with pytest.raises(PersonalDataError):
+        encode(failed(value))
+    with pytest.raises(PersonalDataError):
+        encode(failed("ok"), request=value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "110105194912310021",
+        "000000000000000000",
+        "3f1c2d3e-1391-4234-8678-139123456789",
+        "a13912345678b" * 4,
+        "likeness.example/audit+12345678+AQOhB7",
+        "registry/likeness@sha256:abcd",
+        "2026-11-20T07:12:00.000000Z",
+        "139123456789",
+    ],
+)
+def test_identifiers_are_not_taken_for_personal_data(value):
+    assert leaf.personal_data(value) == ""
+
+
+def test_leaf_is_canonical_and_leaves_out_empty_options():
+    event = events.GateDecided(job=JOB, stage="admission", decision="refuse", reasons=("licence.missing",))
+    body = encode(event, request="req-1")
+    value = json.loads(body)
+    assert body == json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    assert value == {
+        "v": 1,
+        "type": "gate.decided",
+        "event_id": str(ID),
+        "ts": "2026-11-20T07:12:00.000000Z",
+        "tenant": "demo",
+        "actor": ACTOR.id,
+        "request": "req-1",
+        "job": JOB,
+        "stage": "admission",
+        "decision": "refuse",
+        "reasons": ["licence.missing"],
+        "policy_version": 0,
+        "distance_ppm": 0,
+        "threshold_ppm": 0,
+        "gallery": 0,
+    }
+
+
+def test_event_fields_never_hide_common_ones_or_ask_for_a_person():
+    forbidden = {"v", "type", "event_id", "ts", "tenant", "actor", "request", "image"}
+    forbidden |= {"name", "phone", "email", "address", "id_no", "file_name", "embedding"}
+    for kind in events.TYPES.values():
+        assert not forbidden & {field.name for field in fields(kind)}, kind
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"ab",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"type":"x"}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"type":1,"ts":"","tenant":"","actor":"","event_id":"00000000-0000-0000-0000-000000000000"}',
+    ],
+    ids=["empty", "text", "list", "null", "no fields", "one field", "not UTF-8", "deep", "type no text"],
+)
+def test_leaf_that_is_no_event_is_refused(body):
+    with pytest.raises(EventError):
+        leaf.read(body)
+
+
+def test_keys_cover_every_way_to_find_an_entry():
+    event = events.GenerationQueued(job=JOB, identity="idn_1", consents=("con_1", "con_2"))
+    found = leaf.keys(leaf.read(encode(event)).event)
+    expected = [
+        (KeyKind.JOB, JOB),
+        (KeyKind.IDENTITY, "idn_1"),
+        (KeyKind.CONSENT, "con_1"),
+        (KeyKind.CONSENT, "con_2"),
+        (KeyKind.ACTOR, ACTOR.id),
+        (KeyKind.TYPE, "generation.queued"),
+        (KeyKind.TENANT, "demo"),
+    ]
+    assert found == {(kind.value, leaf.key(kind, value)) for kind, value in expected}

@@ -1,0 +1,58 @@
+import json
+import re
+
+import pytest
+from django.db import connection, connections, transaction
+
+from audit import events, services
+from audit.errors import EventError, NotInTransactionError
+from audit.events import Actor
+
+ACTOR = Actor("usr_0123456789abcdef", "demo")
+EVENT = events.GenerationQueued(job="3f1c2d3e-0000-4000-8000-00000000000a")
+
+
+def outbox():
+    with connections["sequencer"].cursor() as cursor:
+        cursor.execute("SELECT event_id, body FROM audit_outbox ORDER BY seq")
+        return cursor.fetchall()
+
+
+def test_append_outside_a_transaction_is_refused(live_database):
+    with pytest.raises(NotInTransactionError):
+        services.append(EVENT, actor=ACTOR)
+    assert outbox() == []
+
+
+def test_append_in_a_rolled_back_transaction_leaves_nothing(live_database):
+    with transaction.atomic():
+        services.append(EVENT, actor=ACTOR)
+        transaction.set_rollback(True)
+    assert outbox() == []
+
+
+def test_refused_event_fails_the_transaction_that_it_belongs_to(live_database):
+    with pytest.raises(EventError), transaction.atomic():  # noqa: PT012 - the block is the transaction
+        services.append(EVENT, actor=ACTOR)
+        services.append(events.GenerationFailed(job="1", code="grace@navy.example"), actor=ACTOR)
+    assert outbox() == []
+
+
+def test_append_writes_one_leaf_with_the_commit(live_database):
+    with transaction.atomic():
+        event_id = services.append(EVENT, actor=ACTOR, request="req-1")
+        assert outbox() == []
+    [(stored_id, body)] = outbox()
+    event = json.loads(body)
+    assert stored_id == event_id
+    assert event["event_id"] == str(event_id)
+    assert (event["type"], event["actor"], event["tenant"]) == ("generation.queued", ACTOR.id, "demo")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event["ts"])
+
+
+@pytest.mark.django_db
+def test_append_uses_the_connection_of_the_application():
+    services.append(EVENT, actor=ACTOR)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        assert cursor.fetchone() == ("likeness_app",)
