@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils import timezone
 
+from audit.events import Actor
 from likeness.accounts.roles import Role
-
-if TYPE_CHECKING:
-    from audit.events import Actor
 
 
 def new_actor_id() -> str:
@@ -57,8 +55,6 @@ class User(AbstractBaseUser):
     @property
     def actor(self) -> Actor:
         """What services and the log know of this user."""
-        from audit.events import Actor
-
         return Actor(id=self.actor_id, tenant=self.tenant, roles=frozenset(self.roles))
 
     def has_role(self, role: Role) -> bool:

@@ -38,5 +38,9 @@ class Transport(pgmq.Transport):
     """kombu's transport, told at connection time where the application's database is."""
 
     def _create_pgmq_client(self) -> Any:
-        self.client.transport_options = {**(self.client.transport_options or {}), "conn_string": conninfo()}
+        if self.client is not None:  # kombu types it as optional; a transport always has one
+            self.client.transport_options = {
+                **(self.client.transport_options or {}),
+                "conn_string": conninfo(),
+            }
         return super()._create_pgmq_client()

@@ -1,0 +1,65 @@
+"""System checks: the production profile refuses weak settings, whatever DEBUG says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Critical, Error, register
+
+SECRET_MIN = 50
+CREDIT_CODE_LENGTH = 18
+
+
+@register()
+def production_settings(**_: Any) -> list[CheckMessage]:
+    """Name every setting that must not go into production."""
+    if settings.LIKENESS_PROFILE != "production":
+        return []
+    return list(_faults())
+
+
+@register()
+def credit_code(**_: Any) -> list[CheckMessage]:
+    """The provider's code goes into every label, so its form is fixed (GB 45438-2025)."""
+    code = settings.LIKENESS_CREDIT_CODE
+    if len(code) == CREDIT_CODE_LENGTH and code.isascii() and code.isalnum():
+        return []
+    return [
+        _error("E001", "LIKENESS_CREDIT_CODE must have 18 letters and digits.", "Take it from the licence.")
+    ]
+
+
+def _faults() -> Iterator[CheckMessage]:
+    if settings.DEBUG:
+        yield _critical("E010", "DEBUG is on.", "Remove it; likeness.settings never sets it.")
+    if settings.SECRET_KEY == settings.INSECURE_SECRET_KEY or len(set(settings.SECRET_KEY)) < 10:
+        yield _critical("E011", "LIKENESS_SECRET_KEY is the local default.", "Set 50 random characters.")
+    elif len(settings.SECRET_KEY) < SECRET_MIN:
+        yield _critical(
+            "E012", "LIKENESS_SECRET_KEY is short.", f"Set at least {SECRET_MIN} random characters."
+        )
+    if any(host.startswith((".", "*")) for host in settings.ALLOWED_HOSTS):
+        yield _critical("E013", "LIKENESS_ALLOWED_HOSTS allows any host.", "Name each host.")
+    if settings.LIKENESS_LOG_ORIGIN.endswith(".local/audit"):
+        yield _error("E014", "LIKENESS_LOG_ORIGIN is the local default.", "Name the log by your own domain.")
+    if settings.LIKENESS_CREDIT_CODE == settings.SAMPLE_CREDIT_CODE:
+        yield _error("E015", "LIKENESS_CREDIT_CODE is the sample.", "Set your unified social credit code.")
+    if settings.LIKENESS_MODEL_POLICY != "commercial":
+        yield _error("E016", "LIKENESS_MODEL_POLICY allows models for research.", "Set it to commercial.")
+    if urlsplit(settings.LIKENESS_BROKER_URL).scheme in ("memory", "filesystem", "sqla"):
+        yield _critical(
+            "E017", "LIKENESS_BROKER_URL names a broker that loses messages.", "Use Redis or AMQP."
+        )
+    if not settings.SESSION_COOKIE_SECURE or not settings.CSRF_COOKIE_SECURE:
+        yield _critical("E018", "Cookies may travel without TLS.", "Leave likeness.settings as they are.")
+
+
+def _critical(number: str, message: str, hint: str) -> CheckMessage:
+    return Critical(message, hint=hint, id=f"likeness.{number}")
+
+
+def _error(number: str, message: str, hint: str) -> CheckMessage:
+    return Error(message, hint=hint, id=f"likeness.{number}")
