@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from generation.engine.errors import UnreadableMediaError, UnsupportedMediaError
 from generation.engine.media import image
-from generation.engine.media.chunks import ChunkSpan
+from generation.engine.media.chunks import ChunkSpan, whole
 from generation.engine.media.colour import Converter
 from generation.engine.media.geometry import pad_even, turn
 from generation.engine.media.info import Keyframe, MediaInfo, MediaLimits
@@ -43,7 +43,7 @@ class Frame:
 
 def read_frames(
     path: Path, info: MediaInfo, span: ChunkSpan, *, limits: MediaLimits = LIMITS
-) -> Iterator[Frame]:
+) -> Generator[Frame]:
     """The frames of ``span``, led by up to ``span.warm_frames`` warm ones.
 
     Raises:
@@ -74,6 +74,58 @@ def read_frames(
             f"The picture breaks off after {last_s:.3f} s: {end - wanted} of {span.frames} frames are "
             "missing."
         )
+
+
+def frames_at(
+    path: Path, info: MediaInfo, times_s: Sequence[float], *, limits: MediaLimits = LIMITS
+) -> Iterator[Frame]:
+    """For each of these rising times the first frame from then on, or the last one; each frame once.
+
+    Raises:
+        UnreadableMediaError: nothing can be decoded there.
+    """
+    if info.still:
+        yield from read_frames(path, info, whole(info), limits=limits)
+        return
+    converter = Converter()
+    with open_media(path, info.container) as opened:
+        stream = picture_stream(opened, pixels=limits.pixels)
+        for index, pts, frame in _chosen(opened, stream, info, sorted(times_s)):
+            picture = pad_even(turn(converter.to_bgr(frame), info.orientation))
+            time_s = float((pts - info.start_pts) * info.time_base)
+            yield Frame(index=index, pts=pts, time_s=time_s, picture=picture, warm=False)
+
+
+def _chosen(
+    opened: av.container.InputContainer, stream: VideoStream, info: MediaInfo, times_s: Sequence[float]
+) -> Iterator[tuple[int, int, VideoFrame]]:
+    """Number, time and frame for each time; jumps to the keyframe before it where that is ahead."""
+    shown: Iterator[tuple[int, VideoFrame]] = iter(())
+    at: tuple[int, int, VideoFrame] | None = None
+    given = -1
+    for time_s in times_s:
+        wanted = info.start_pts + round(Fraction(time_s) / info.time_base)
+        before = [k for k in info.keyframes if k.pts <= wanted]
+        start = before[-1] if before else Keyframe(info.start_pts, 0)
+        if at is None or start.pts > at[1]:
+            opened.seek(start.pts, stream=stream)
+            shown = _shown(opened, stream, info, start.pts)
+            at = _next(shown, start.first_frame)
+        while at is not None and at[1] < wanted:
+            following = _next(shown, at[0] + 1)
+            if following is None:
+                break
+            at = following
+        if at is None:
+            raise UnreadableMediaError(f"No frame can be decoded at {time_s:.3f} s.")
+        if at[0] > given:
+            given = at[0]
+            yield at
+
+
+def _next(shown: Iterator[tuple[int, VideoFrame]], index: int) -> tuple[int, int, VideoFrame] | None:
+    found = next(shown, None)
+    return (index, *found) if found else None
 
 
 def _numbered(
