@@ -3,7 +3,6 @@
 GenerationError
 ├── RoleError                 the actor's role does not allow it
 ├── NotFoundError             no such job, media, chunk or output in this tenant
-├── MediaRefusedError         an upload that cannot be used
 ├── JobStateError             the job is in a state that does not allow it
 ├── RefusedError              the gate refused; has the job's id and every reason
 ├── WithdrawnError            the output was withdrawn with its licence
@@ -13,12 +12,13 @@ GenerationError
 ├── LeaseLostError            this process no longer holds the job or chunk
 ├── InputChangedError         bytes differ from the ones that were admitted
 ├── AlreadyOverError          the job ended while the work was going on
-└── SealError                 the output cannot be sealed
-    ├── MarkUnreadableError   a mark could not be read back
-    └── LabelMissingError     the visible label is not on the frames
+└── SealError                 the output cannot be sealed, and so it is not delivered
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 
 class GenerationError(Exception):
@@ -40,13 +40,6 @@ class NotFoundError(GenerationError):
 
     code = "not_found"
     hint = "Check the id."
-
-
-class MediaRefusedError(GenerationError):
-    """An upload cannot be used; nothing of it is kept."""
-
-    code = "media_refused"
-    hint = "Check that the file plays, then send it again."
 
 
 class JobStateError(GenerationError):
@@ -91,10 +84,17 @@ class PermitError(GateError):
 
     code = "permit.refused"
     hint = "Submit the job again."
+    codes: ClassVar[Mapping[str, str]] = {
+        "expires": "permit.expired",
+        "inputs": "input.changed",
+        "licences": "licence.revoked",
+        "models": "models.changed",
+    }
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"Permit refused at {field}: {message}.")
         self.field = field
+        self.code = self.codes.get(field, type(self).code)
 
 
 class ReceiptPendingError(GateError):
@@ -130,17 +130,3 @@ class SealError(GenerationError):
 
     code = "seal.error"
     hint = "See the job's report, then run the job again."
-
-
-class MarkUnreadableError(SealError):
-    """A mark could not be read back from the finished file."""
-
-    code = "mark.unreadable"
-    hint = "Use a clip of at least 360 lines with some texture, then run the job again."
-
-
-class LabelMissingError(SealError):
-    """The visible label is not on the frames of the finished file."""
-
-    code = "label.missing"
-    hint = "Run the job again; if it stays, see the worker's log."

@@ -87,6 +87,7 @@ class Job(models.Model):
     marking = models.JSONField(default=dict)
     cancel_requested = models.BooleanField(default=False)
     attempts = models.IntegerField(default=0)
+    worker = models.CharField(max_length=80, blank=True)
     code = models.CharField(max_length=64, blank=True)
     message = models.TextField(blank=True)
     hint = models.TextField(blank=True)

@@ -117,17 +117,17 @@ def progress(job: Job) -> Progress:
 
 
 def by_mark(mark_id: str) -> Job | None:
-    """The job whose output carries this invisible id, 16 hex digits; for the provenance lookup, any tenant."""
+    """The job whose output carries this invisible id, 16 hex digits; of any tenant, for provenance."""
     return Job.objects.filter(mark_id=mark_id.lower()).first()
 
 
 def by_output(sha256: str) -> Job | None:
-    """The job that delivered exactly this file; for the provenance lookup, any tenant."""
+    """The job that delivered exactly this file; of any tenant, for provenance."""
     return Job.objects.filter(output_sha256=sha256.lower()).order_by("created").first() if sha256 else None
 
 
 def by_id(job_id: str | uuid.UUID) -> Job | None:
-    """The job of a number that was read out of a file; for the provenance lookup, any tenant."""
+    """The job of a number that was read out of a file; of any tenant, for provenance."""
     try:
         return Job.objects.filter(pk=job_id).first()
     except (ValidationError, ValueError):

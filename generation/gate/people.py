@@ -1,0 +1,67 @@
+"""Who may be replaced and who is blocked, read from consent now; and the engine's eyes for the first look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from consent import selectors as consents
+from consent.licence import Use
+from generation.engine.errors import ModelOutputError
+from generation.engine.faces.models import FaceModels
+from generation.engine.types import Detection, Embedding, Image
+from generation.gate.footage import PRESENCE_MIN
+from generation.gate.gallery import Gallery, gallery_of
+from generation.gate.guard import Bands
+
+
+def bands(models: FaceModels) -> Bands:
+    """The thresholds of the loaded embedding model."""
+    thresholds = models.embedder.thresholds
+    return Bands(same=thresholds.same, review=thresholds.review)
+
+
+def performance_use(use: Use) -> Use:
+    """The same use, as a performer's release is asked about it."""
+    return replace(use, operation="performance")
+
+
+def performers(*, tenant: str, use: Use, models: FaceModels, now: datetime) -> Gallery:
+    """Performers whose release is active for this use; a row is named by its consent."""
+    return gallery_of(
+        {one.consent_id: one.vectors for one in consents.performers(tenant=tenant, use=use, now=now)},
+        model_sha256=models.embedder.model_sha256,
+        metric=models.embedder.thresholds.metric,
+    )
+
+
+def blocked(*, tenant: str, models: FaceModels) -> Gallery:
+    """Everybody on the tenant's block lists, at their newest version."""
+    listed = consents.blocked_faces(tenant=tenant)
+    return gallery_of(
+        list(listed.entries),
+        model_sha256=listed.model_sha256 or models.embedder.model_sha256,
+        metric=models.embedder.thresholds.metric,
+        version=listed.version,
+    )
+
+
+class ModelEyes:
+    """The loaded models, looking at single pictures."""
+
+    def __init__(self, models: FaceModels) -> None:
+        self._models = models
+
+    def detect(self, frame: Image) -> tuple[Detection, ...]:
+        """Every face from score .35 up."""
+        return self._models.detector.detect(frame)
+
+    def embed(self, frame: Image, found: Detection) -> Embedding | None:
+        """The face's vector, or None when there is no usable face in the box."""
+        marks = self._models.landmarks.settle(frame, found)
+        if marks.presence < PRESENCE_MIN:
+            return None
+        try:
+            return self._models.embedder.embed(frame, marks.mesh)
+        except ModelOutputError:
+            return None
