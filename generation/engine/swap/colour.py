@@ -1,0 +1,74 @@
+"""Give the source's skin the colour and the light of the target's."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+_STRENGTH = 0.8
+_SAMPLES = 4000
+_LIGHT_SIGMA = 0.12  # face widths
+_LIGHT = np.array([0.5, 1.0, 1.0], np.float32)  # half of the lightness: the source keeps its own relief
+
+
+def match_colour(source: Floats, target: Floats, skin: Mask, *, face_width: float) -> Floats:
+    """The source in the target's colours; all arrays (h, w, 3) float32, LAB.
+
+    First the linear map that carries the source's mean and covariance to the target's (closed-form optimal
+    transport, Pitie and Kokaram 2007), then the low-frequency residual as a light field.
+    """
+    matched = _transport(source, target, skin)
+    residual = _light_field(target - matched, skin.astype(np.float32), _LIGHT_SIGMA * face_width)
+    residual *= _LIGHT
+    return cv2.add(matched, residual).astype(np.float32, copy=False)
+
+
+def match_sharpness(source: Floats, target: Floats, skin: Mask) -> Floats:
+    """The source, softened until its skin is no sharper than the target's; BGR float32."""
+    fine = source - cv2.GaussianBlur(source, (0, 0), 1.2)
+    wanted, has = 1.25 * _spread(target - cv2.GaussianBlur(target, (0, 0), 1.2), skin), _spread(fine, skin)
+    if has <= wanted:
+        return source
+    return (source - (1 - wanted / has) * fine).astype(np.float32, copy=False)
+
+
+def _spread(fine: Floats, skin: Mask) -> float:
+    return float(fine[..., 1][skin].std())
+
+
+def _transport(source: Floats, target: Floats, skin: Mask) -> Floats:
+    a, b = _sample(source, skin), _sample(target, skin)
+    mean_a, mean_b = a.mean(0), b.mean(0)
+    cov_a, cov_b = np.cov(a.T) + np.eye(3) * 1e-2, np.cov(b.T) + np.eye(3) * 1e-2
+    root, inverse = _power(cov_a, 0.5), _power(cov_a, -0.5)
+    linear = _STRENGTH * (inverse @ _power(root @ cov_b @ root, 0.5) @ inverse) + (1 - _STRENGTH) * np.eye(3)
+    affine = np.hstack([linear, (mean_b - linear @ mean_a)[:, None]])
+    return cv2.transform(source, affine.astype(np.float32)).astype(np.float32, copy=False)
+
+
+def _sample(picture: Floats, skin: Mask) -> npt.NDArray[np.float64]:
+    values = picture[skin]
+    return values[:: len(values) // _SAMPLES + 1].astype(np.float64)
+
+
+def _power(matrix: npt.NDArray[np.float64], exponent: float) -> npt.NDArray[np.float64]:
+    values, vectors = np.linalg.eigh(matrix)
+    scaled: npt.NDArray[np.float64] = (vectors * np.maximum(values, 1e-8) ** exponent) @ vectors.T
+    return scaled
+
+
+def _light_field(residual: Floats, weight: Floats, sigma: float) -> Floats:
+    """A normalised blur inside the weight, made at low resolution."""
+    shrink = max(1, int(sigma / 4))
+    height, width = weight.shape
+    size = max(1, width // shrink), max(1, height // shrink)
+    weighted = cv2.resize(residual * weight[..., None], size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(weighted, (0, 0), sigma / shrink)
+    share = cv2.GaussianBlur(small, (0, 0), sigma / shrink) + 1e-4
+    field = cv2.resize(blurred / share[..., None], (width, height), interpolation=cv2.INTER_LINEAR)
+    return field.astype(np.float32, copy=False)
