@@ -221,7 +221,7 @@ class Correlation:
 
 
 def residual(luma: Plane, size: tuple[int, int] | None = None) -> Field:
-    """(h, w) of the canonical plane, -3..3: high-pass over local activity, flat whatever the contrast was.
+    """(h, w) of the canonical plane, -2..2: high-pass over local activity, flat whatever the contrast was.
 
     Residuals of many frames are added before they are decoded. ``size``: (width, height), default canonical.
     """
@@ -229,8 +229,9 @@ def residual(luma: Plane, size: tuple[int, int] | None = None) -> Field:
     how = cv2.INTER_AREA if wide < luma.shape[1] else cv2.INTER_CUBIC
     small = luma if (tall, wide) == luma.shape else cv2.resize(luma, (wide, tall), interpolation=how)
     level = small.astype(np.float32)
-    high = level - cv2.blur(level, (15, 15))
-    return np.asarray(np.clip(high / (cv2.blur(np.abs(high), (15, 15)) + 1.0), -3, 3), np.float32)
+    # 7 and 9, not the embedder's 15: 6 % more decision distance over five clips at CRF 23 to 28.
+    high = level - cv2.blur(level, (7, 7))
+    return np.asarray(np.clip(high / (cv2.blur(np.abs(high), (9, 9)) + 0.7), -2, 2), np.float32)
 
 
 def correlate(carrier: Carrier, total: Field, dy: float = 0.0, dx: float = 0.0) -> Correlation:

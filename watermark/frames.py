@@ -1,0 +1,159 @@
+"""Luma planes of a file, a bounded number spread over it: key frames first, they keep the mark best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+
+from watermark.errors import UnreadableError
+
+Plane = npt.NDArray[np.uint8]
+"""(h, w) uint8, luma as it is in the file."""
+
+PIXELS_MAX = 8192 * 8192
+"""A larger picture is refused before it is decoded: 64 MiB of luma."""
+KEYS_MAX = 24
+STRIDE_MAX = 4
+# No playlists and no network: a file can name other files only in formats that are not listed here.
+_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,flv,ogg,gif,image2,"
+    "png_pipe,jpeg_pipe,jpegls_pipe,webp_pipe,bmp_pipe,tiff_pipe",
+}
+_LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}
+
+
+def spread(path: Path, limit: int) -> Iterator[Plane]:
+    """Up to ``limit`` frames: key frames over the whole clip, then the frames that follow them.
+
+    Raises:
+        UnreadableError: nothing can be decoded.
+    """
+    with _opened(path) as (container, stream):
+        keys = _key_times(stream)
+        chosen = _evenly(keys, min(KEYS_MAX, limit))
+        given = 0
+        for time in chosen:
+            for luma in _from(container, stream, time, 0, 1, 1):
+                yield luma
+                given += 1
+        if not chosen:  # no index: play from the start
+            chosen, given = [None], 0
+        each = -(-(limit - given) // len(chosen)) if limit > given else 0
+        stride = _stride(stream, len(chosen), each)
+        for time in chosen:
+            skip = 0 if time is None else stride
+            for luma in _from(container, stream, time, skip, stride, min(each, limit - given)):
+                yield luma
+                given += 1
+        if not given:
+            raise UnreadableError(f"{path.name} has no frame that can be decoded.")
+
+
+def first_middle_last(path: Path) -> list[Plane]:
+    """Three frames of a clip (or the one picture, three times), in presentation order.
+
+    Raises:
+        UnreadableError: nothing can be decoded.
+    """
+    planes = []
+    with _opened(path) as (container, stream):
+        start, length = stream.start_time or 0, stream.duration or 0
+        for at in (start, start + length // 2, start + length):
+            luma = _frame_at(container, stream, at)
+            if luma is None:
+                raise UnreadableError(f"{path.name} has no frame at {float(at * stream.time_base):.2f} s.")
+            planes.append(luma)
+    return planes
+
+
+def timed(path: Path, step_s: float = 1.0) -> Iterator[tuple[float, Plane]]:
+    """(seconds, luma) of one frame per step, played in order.
+
+    Raises:
+        UnreadableError: nothing can be decoded.
+    """
+    with _opened(path) as (container, stream):
+        due = 0.0
+        for frame in container.decode(stream):
+            seconds = float(frame.time or 0.0)
+            if seconds + 1e-6 >= due:
+                due = (seconds // step_s + 1) * step_s
+                yield seconds, _luma(frame)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    try:
+        with av.open(str(path), options=_OPTIONS) as container:
+            if not container.streams.video:
+                raise UnreadableError(f"{path.name} has no video or picture stream.")
+            stream = container.streams.video[0]
+            context = stream.codec_context
+            if context is None or not 0 < context.width * context.height <= PIXELS_MAX:
+                raise UnreadableError(f"{path.name} has no picture size, or more than {PIXELS_MAX} pixels.")
+            yield container, stream
+    except (av.error.FFmpegError, OSError) as error:
+        raise UnreadableError(f"{path.name} cannot be decoded: {error.strerror or error}.") from error
+
+
+def _key_times(stream: Any) -> list[int]:
+    return [entry.timestamp for entry in stream.index_entries if entry.is_keyframe]
+
+
+def _evenly(times: list[int], count: int) -> list[int | None]:
+    if len(times) <= count:
+        return list(times)
+    return [times[at * len(times) // count] for at in range(count)]
+
+
+def _stride(stream: Any, runs: int, each: int) -> int:
+    """Step through a group of pictures so that the frames of a run lie apart."""
+    rate, base = stream.average_rate or Fraction(25), stream.time_base or Fraction(1, 25)
+    frames = stream.frames or int((stream.duration or 0) * base * rate)
+    return max(1, min(STRIDE_MAX, frames // max(1, runs * each)))
+
+
+def _from(
+    container: Any, stream: Any, time: int | None, skip: int, stride: int, count: int
+) -> Iterator[Plane]:
+    """``count`` frames from a key frame on."""
+    if count <= 0:
+        return
+    if time is not None:
+        container.seek(time, stream=stream)
+    given = 0
+    for at, frame in enumerate(container.decode(stream)):
+        if at >= skip and (at - skip) % stride == 0:
+            yield _luma(frame)
+            given += 1
+            if given == count:
+                return
+
+
+def _frame_at(container: Any, stream: Any, time: int) -> Plane | None:
+    """The last frame that begins at or before a time, or the first one there is."""
+    if stream.duration:
+        container.seek(time, stream=stream)
+    shown = None
+    for frame in container.decode(stream):
+        if shown is not None and frame.pts is not None and frame.pts > time:
+            break
+        shown = frame
+    return None if shown is None else _luma(shown)
+
+
+def _luma(frame: Any) -> Plane:
+    if frame.format.name not in _LUMA_FIRST:
+        return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return rows[: frame.height, : frame.width].copy()
