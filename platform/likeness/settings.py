@@ -126,7 +126,6 @@ STORAGES = {
     "blobs": {"BACKEND": "likeness.storage.LocalBlobs"},
 }
 STATIC_URL = "/static/"
-STATIC_ROOT = LIKENESS_HOME / "static"
 WHITENOISE_USE_FINDERS = True  # files are served from the packages; nothing is collected
 FILE_UPLOAD_TEMP_DIR = None
 FILE_UPLOAD_PERMISSIONS = 0o600
@@ -214,7 +213,7 @@ if LIKENESS_BROKER_URL:
         else {}
     )
 else:
-    CELERY_BROKER_URL = "pgmq://"
+    CELERY_BROKER_URL = "pgmq://localhost/"  # the place is asked for on connecting
     CELERY_BROKER_TRANSPORT = "likeness.embedded.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "init_extension": False,  # the SQL comes from the wheel; no extension is installed
