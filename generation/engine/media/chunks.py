@@ -6,8 +6,10 @@ keyframe but shown before it, belongs to the former chunk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import Any
 
 from generation.engine.media.info import Keyframe, MediaInfo
 
@@ -24,6 +26,16 @@ class ChunkSpan:
     frames: int
     seek: Keyframe | None = None
     warm_frames: int = 0
+
+    def as_record(self) -> dict[str, Any]:
+        """A JSON-ready record."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> ChunkSpan:
+        """What ``as_record`` gave."""
+        seek = record["seek"]
+        return cls(**{**record, "seek": Keyframe(**seek) if seek else None})
 
 
 def plan_chunks(info: MediaInfo, *, target_s: float = 10.0) -> list[ChunkSpan]:

@@ -14,10 +14,11 @@ from generation.engine.errors import UnreadableMediaError
 from generation.engine.media import boxes, guarded, image
 from generation.engine.media.info import STILL_CONTAINERS, Keyframe, MediaInfo, MediaLimits
 
+LIMITS = MediaLimits()
 STILL_RATE = Fraction(25)  # a picture passes as one frame of a clip at this rate
 
 
-def probe(path: Path, limits: MediaLimits) -> MediaInfo:
+def probe(path: Path, limits: MediaLimits = LIMITS) -> MediaInfo:
     """What the file holds.
 
     Raises:
