@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -16,6 +15,7 @@ from typing import Any, get_type_hints
 
 import rfc8785
 
+from audit import merkle
 from audit.errors import EventError, PersonalDataError
 from audit.events import TYPES, Actor, Event
 
@@ -48,9 +48,11 @@ class KeyKind(IntEnum):
     ACTOR = 8
     TYPE = 9
     TENANT = 10
+    LEAF = 11
 
 
-_KEY_FIELDS = {kind.name.lower(): kind for kind in KeyKind} | {"consents": KeyKind.CONSENT}
+_KEY_FIELDS = {kind.name.lower(): kind for kind in KeyKind if kind is not KeyKind.LEAF}
+_KEY_FIELDS["consents"] = KeyKind.CONSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +175,14 @@ def key(kind: KeyKind, value: str) -> bytes:
     return hashlib.sha256(f"{kind.value}:{value}".encode()).digest()[:KEY_BYTES]
 
 
-def keys(event: Mapping[str, Any]) -> frozenset[tuple[int, bytes]]:
-    """Everything that an event can be found by, as (kind, key)."""
-    found = set()
+def keys(body: bytes) -> frozenset[tuple[int, bytes]]:
+    """Everything that a leaf can be found by, as (kind, key).
+
+    Raises:
+        EventError: the leaf is not an event at all.
+    """
+    event = read(body).event
+    found = {(KeyKind.LEAF.value, key(KeyKind.LEAF, merkle.leaf_hash(body).hex()))}
     for name, kind in _KEY_FIELDS.items():
         value = event.get(name, ())
         for item in value if isinstance(value, list) else (value,):

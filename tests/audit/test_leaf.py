@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from audit import events, leaf
+from audit import events, leaf, merkle
 from audit.errors import EventError, PersonalDataError
 from audit.events import Actor
 from audit.leaf import KeyKind
@@ -185,8 +185,9 @@ def test_leaf_that_is_no_event_is_refused(body):
 
 def test_keys_cover_every_way_to_find_an_entry():
     event = events.GenerationQueued(job=JOB, identity="idn_1", consents=("con_1", "con_2"))
-    found = leaf.keys(leaf.read(encode(event)).event)
+    found = leaf.keys(encode(event))
     expected = [
+        (KeyKind.LEAF, merkle.leaf_hash(encode(event)).hex()),
         (KeyKind.JOB, JOB),
         (KeyKind.IDENTITY, "idn_1"),
         (KeyKind.CONSENT, "con_1"),

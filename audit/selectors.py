@@ -1,0 +1,196 @@
+"""Questions to the log: entries, receipts, proofs, checkpoints and tiles."""
+
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from audit import leaf, signer, store, tiles
+from audit.checkpoint import TlogProof, VerifierKey
+from audit.errors import EntryNotFoundError, NoCheckpointError, ReceiptTimeoutError, TileError
+from audit.leaf import KeyKind
+from audit.models import Checkpoint, Cosignature, Key
+from audit.models import Entry as Row
+from audit.tiles import TileTree
+
+RECEIPT_POLL_S = 0.005
+MAX_INDEX = 2**63 - 1
+_RECEIPT = """
+    SELECT idx, leaf_hash, (SELECT min(size) FROM audit_checkpoint WHERE size > idx) AS signed
+    FROM audit_entry WHERE event_id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where an event stands: its index, its leaf hash (hex) and the first signed tree that holds it."""
+
+    index: int
+    leaf_hash: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the log; `body` are the bytes that were hashed, `event` the JSON in them."""
+
+    index: int
+    event_id: uuid.UUID
+    type: str
+    ts: str
+    tenant: str
+    actor: str
+    body: bytes
+    event: dict[str, Any]
+    leaf_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointView:
+    """A signed tree head; `root` is hex, `note` the text with the log's and the witnesses' signatures."""
+
+    size: int
+    root: str
+    note: str
+    signed_at: datetime
+
+
+def receipt(event_id: uuid.UUID, *, timeout_s: float = 1.0) -> Receipt:
+    """The receipt of an event whose transaction has been committed; waits for a signed tree that holds it.
+
+    Raises:
+        ReceiptTimeoutError: the event is not in a signed tree in time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_RECEIPT, [event_id])
+            row = cursor.fetchone()
+        if row is not None and row[2] is not None:
+            return Receipt(index=row[0], leaf_hash=bytes(row[1]).hex(), size=row[2])
+        if time.monotonic() >= deadline:
+            state = "not in the log" if row is None else "in the log but not signed"
+            raise ReceiptTimeoutError(f"After {timeout_s:g} s the event {event_id} is {state}.")
+        time.sleep(RECEIPT_POLL_S)
+
+
+def _entry(row: Row) -> Entry:
+    body = bytes(row.body)
+    read = leaf.read(body)
+    return Entry(
+        index=row.idx,
+        event_id=row.event_id,
+        type=read.type,
+        ts=read.ts,
+        tenant=read.tenant,
+        actor=read.actor,
+        body=body,
+        event=read.event,
+        leaf_hash=bytes(row.leaf_hash).hex(),
+    )
+
+
+def entry(index: int) -> Entry:
+    """One entry.
+
+    Raises:
+        EntryNotFoundError: the log does not hold it.
+    """
+    row = Row.objects.filter(idx=index).first() if 0 <= index <= MAX_INDEX else None
+    if row is None:
+        raise EntryNotFoundError(f"The log holds no entry {index}.")
+    return _entry(row)
+
+
+def entry_of(event_id: uuid.UUID) -> Entry:
+    """The entry of one event.
+
+    Raises:
+        EntryNotFoundError: the event is not in the log, or not yet.
+    """
+    row = Row.objects.filter(event_id=event_id).first()
+    if row is None:
+        raise EntryNotFoundError(f"The log holds no event {event_id}.")
+    return _entry(row)
+
+
+def entries(kind: KeyKind, value: str) -> list[Entry]:
+    """Every entry about one job, consent, output or other key, oldest first."""
+    found = Key.objects.filter(kind=kind, k=leaf.key(kind, value)).values("idx")
+    return [_entry(row) for row in Row.objects.filter(idx__in=found).order_by("idx")]
+
+
+def latest(limit: int, before: int | None = None, *, tenant: str | None = None) -> list[Entry]:
+    """The newest entries below `before`, newest first; of one tenant, or of all."""
+    rows = Row.objects.order_by("-idx")
+    if before is not None:
+        rows = rows.filter(idx__lt=min(max(before, 0), MAX_INDEX))
+    if tenant is not None:
+        keys = Key.objects.filter(kind=KeyKind.TENANT, k=leaf.key(KeyKind.TENANT, tenant))
+        rows = rows.filter(idx__in=keys.values("idx"))
+    return [_entry(row) for row in rows[:limit]]
+
+
+def checkpoint() -> CheckpointView:
+    """The newest signed tree head.
+
+    Raises:
+        NoCheckpointError: nothing was signed yet.
+    """
+    head = Checkpoint.objects.order_by("-size").first()
+    if head is None:
+        raise NoCheckpointError("The log has no signed head.")
+    lines = Cosignature.objects.filter(size=head.size).order_by("witness").values_list("line", flat=True)
+    return CheckpointView(head.size, bytes(head.root).hex(), head.note + "".join(lines), head.created)
+
+
+def log_key() -> VerifierKey:
+    """The log's public key, as its signer published it.
+
+    Raises:
+        LogKeyMissingError: no sequencer ever started here.
+    """
+    return signer.published_key()
+
+
+def proofs(indexes: Iterable[int], head: CheckpointView) -> Iterable[tuple[int, str]]:
+    """The .tlog-proof of each index, all against one head.
+
+    Raises:
+        EntryNotFoundError: the head does not cover an index.
+    """
+    with connection.cursor() as cursor:
+        tree = TileTree(head.size, store.reader(cursor))
+        for index in indexes:
+            if not 0 <= index < head.size:
+                raise EntryNotFoundError(f"The signed tree of {head.size} holds no entry {index}.")
+            yield index, str(TlogProof(index, tree.inclusion(index), head.note))
+
+
+def proof(index: int) -> str:
+    """The .tlog-proof of one entry against the newest signed head.
+
+    Raises:
+        EntryNotFoundError: the signed tree does not hold it.
+        NoCheckpointError: nothing was signed yet.
+    """
+    return dict(proofs([index], checkpoint()))[index]
+
+
+def tile(path: str, *, size: int | None = None) -> bytes:
+    """A hash tile or an entry bundle by its path after `tile/`; of any width that the signed tree has had.
+
+    Raises:
+        TileError: the path is malformed or beyond the signed tree.
+    """
+    wanted = tiles.parse_path(path)
+    with connection.cursor() as cursor:
+        if wanted.last > (store.signed_size(cursor) if size is None else size):
+            raise TileError("The tile is beyond the signed tree.")
+        if wanted.level is None:
+            return tiles.bundle(store.bodies(cursor, wanted.first, wanted.last))
+        return store.tile(cursor, wanted.level, wanted.n, wanted.width)

@@ -1,0 +1,238 @@
+"""The one writer of the tree: outbox rows get their index, then the committed tree is signed.
+
+- One session holds an advisory lock; a second sequencer waits for it.
+- A batch commits before its tree is signed: a batch that was signed and then rolled back would be a fork.
+- The edge of the tree in memory moves after the commit only; after any failure everything is read again.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from django.db import connections
+
+from audit import events, leaf, merkle, signer, store
+from audit.checkpoint import Checkpoint
+from audit.errors import EventError, SequencerBusyError, SignerRefusedError
+from audit.events import Actor
+from audit.signer import Signer
+from audit.tiles import Edge, FullTile, TileTree
+
+LOCK = 0x6C6B6175  # one active sequencer per database
+RETRY_S = 0.5
+LOCK_POLL_S = 0.25
+_NOT_LIBPQ = ("context", "cursor_factory", "prepare_threshold")
+_TAKE = """
+    WITH taken AS (
+      DELETE FROM audit_outbox WHERE seq IN (SELECT seq FROM audit_outbox ORDER BY seq LIMIT %s)
+      RETURNING seq, event_id, body)
+    SELECT seq, event_id, body FROM taken ORDER BY seq
+"""
+_COPY_ENTRIES = "COPY audit_entry (idx, leaf_hash, event_id, body) FROM STDIN (FORMAT BINARY)"
+_COPY_KEYS = "COPY audit_key (kind, k, idx) FROM STDIN (FORMAT BINARY)"
+log = logging.getLogger(__name__)
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the outbox."""
+
+    seq: int
+    event_id: uuid.UUID
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """One event that gets an index, and what it can be found by."""
+
+    event_id: uuid.UUID
+    body: bytes
+    keys: frozenset[tuple[int, bytes]]
+
+
+class Sequencer:
+    """The writer of one log over one connection (autocommit, not through a transaction pooler)."""
+
+    def __init__(self, connection: Connection, *, signer: Signer) -> None:
+        self._connection = connection
+        self._signer = signer
+        self._edge = Edge(0, [])
+
+    @property
+    def size(self) -> int:
+        """How many entries this sequencer knows to be committed."""
+        return self._edge.size
+
+    def lock(self) -> None:
+        """Become the sequencer of this database.
+
+        Raises:
+            SequencerBusyError: another session is.
+        """
+        row = self._connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
+        if row is None or not row[0]:
+            raise SequencerBusyError("Another sequencer works on this database.")
+
+    def start(self) -> None:
+        """Read the tree's edge, open a new log, and sign what a crash left unsigned.
+
+        Raises:
+            SignerRefusedError: the database holds less than, or other than, what was signed before.
+        """
+        with self._connection.cursor() as cursor:
+            self._edge = Edge.load(store.size(cursor), store.reader(cursor))
+            signed = store.signed_size(cursor)
+        mark = self._signer.mark()
+        if mark is None and signed:
+            raise SignerRefusedError(f"The log has a signed head of {signed}, the signer remembers none.")
+        if mark is not None and mark.size > self.size:
+            raise SignerRefusedError(f"The log holds {self.size} entries, {mark.size} were signed.")
+        if self.size == 0:
+            self._open()
+        self.publish()
+
+    def _open(self) -> None:
+        origin, event_id = self._signer.key.name, uuid.uuid4()
+        opened = events.LogOpened(origin=origin, key=str(self._signer.key))
+        actor = Actor(events.SYSTEM, events.SYSTEM)
+        body = leaf.encode(opened, actor=actor, event_id=event_id, at=datetime.now(UTC))
+        with self._connection.transaction():
+            edge = self._write([_New(event_id, body, leaf.keys(body))])
+        self._edge = edge
+
+    def pending(self) -> bool:
+        """Whether the outbox holds anything."""
+        return self._connection.execute("SELECT 1 FROM audit_outbox LIMIT 1").fetchone() is not None
+
+    def step(self, limit: int) -> int:
+        """Give one batch its indexes, in one transaction; returns how many rows left the outbox."""
+        with self._connection.transaction():
+            cursor = self._connection.execute(_TAKE, [limit], binary=True)
+            rows = [_Row(*row) for row in cursor.fetchall()]
+            edge = self._write(self._sort_out(rows))
+        self._edge = edge
+        return len(rows)
+
+    def _sort_out(self, rows: Sequence[_Row]) -> list[_New]:
+        """The rows that are new events; one bad row must not stop all others."""
+        ids = [row.event_id for row in rows]
+        known = self._connection.execute(
+            "SELECT event_id, body FROM audit_entry WHERE event_id = ANY(%s)", [ids]
+        )
+        logged = {event_id: bytes(body) for event_id, body in known.fetchall()}
+        fresh = []
+        for row in rows:
+            if row.event_id not in logged:
+                try:
+                    fresh.append(_New(row.event_id, row.body, leaf.keys(row.body)))
+                except EventError as error:
+                    self._refuse(row, str(error))
+            elif logged[row.event_id] != row.body:
+                self._refuse(row, "The event was logged before with other bytes.")
+        return fresh
+
+    def _refuse(self, row: _Row, reason: str) -> None:
+        log.critical("outbox row %d, event %s, was refused: %s", row.seq, row.event_id, reason)
+        self._connection.execute(
+            "INSERT INTO audit_refused (seq, event_id, body, reason) VALUES (%s, %s, %s, %s)",
+            [row.seq, row.event_id, row.body, reason],
+        )
+
+    def _write(self, rows: Sequence[_New]) -> Edge:
+        """Write entries, full tiles and search keys; the edge that they lead to."""
+        edge, full = self._edge.copy(), list[FullTile]()
+        entries, keys = [], []
+        for index, row in enumerate(rows, start=edge.size):
+            leaf_hash = merkle.leaf_hash(row.body)
+            full += edge.append(leaf_hash)
+            entries.append((index, leaf_hash, row.event_id, row.body))
+            keys += [(kind, key, index) for kind, key in row.keys]
+        if entries:
+            self._copy(_COPY_ENTRIES, ["int8", "bytea", "uuid", "bytea"], entries)
+            self._copy(_COPY_KEYS, ["int2", "bytea", "int8"], keys)
+        for tile in full:
+            self._connection.execute(
+                "INSERT INTO audit_tile (level, n, root, hashes) VALUES (%s, %s, %s, %s)",
+                [tile.level, tile.n, tile.root, tile.hashes],
+            )
+        return edge
+
+    def _copy(self, statement: str, types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        with self._connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+
+    def publish(self) -> None:
+        """Have the committed tree signed and store its checkpoint.
+
+        Raises:
+            SignerRefusedError: the tree does not extend what was signed before.
+        """
+        with self._connection.cursor() as cursor:
+            if store.signed_size(cursor) == self.size:
+                return
+            mark = self._signer.mark()
+            proof = TileTree(self.size, store.reader(cursor)).consistency(mark.size) if mark else ()
+            head = Checkpoint(self._signer.key.name, self.size, self._edge.root())
+            note = self._signer.sign(head, proof)
+            cursor.execute(
+                "INSERT INTO audit_checkpoint (size, root, note) VALUES (%s, %s, %s)",
+                [head.size, head.root, note],
+            )
+
+
+def connect() -> Connection:
+    """A session of the sequencer's role, on the database that the settings name now."""
+    parameters = dict(connections["sequencer"].get_connection_params())
+    for name in _NOT_LIBPQ:
+        parameters.pop(name, None)
+    return psycopg.connect(**parameters, autocommit=True, application_name="likeness-sequencer")
+
+
+def run(stop: threading.Event, *, batch: int = 1000, poll_s: float = 0.015) -> None:
+    """Sequence until `stop` is set; a lost database is waited for.
+
+    Raises:
+        SignerRefusedError: the database does not extend what was signed; nobody but a person can decide.
+    """
+    holder = signer.local()
+    while not stop.is_set():
+        try:
+            with connect() as connection:
+                _work(Sequencer(connection, signer=holder), stop, batch, poll_s)
+        except psycopg.Error:
+            log.exception("the sequencer lost its database or a batch failed; it starts again")
+            stop.wait(RETRY_S)
+
+
+def _work(sequencer: Sequencer, stop: threading.Event, batch: int, poll_s: float) -> None:
+    waiting = False
+    while not stop.is_set():
+        try:
+            sequencer.lock()
+            break
+        except SequencerBusyError as error:
+            if not waiting:
+                log.warning("%s It waits.", error)
+            waiting = True
+            stop.wait(LOCK_POLL_S)
+    else:
+        return
+    sequencer.start()
+    log.info("the sequencer works at size %d", sequencer.size)
+    # Polling beats NOTIFY: a notification per append serialises commits (audit.md, 4).
+    while not stop.is_set():
+        if sequencer.pending():
+            sequencer.step(batch)
+            sequencer.publish()
+        else:
+            stop.wait(poll_s)

@@ -1,0 +1,175 @@
+import threading
+import uuid
+
+import pytest
+from django.db import connections, transaction
+
+from audit import checkpoint, leaf, merkle, sequencer, services, signer, store
+from audit.errors import SequencerBusyError, SignerRefusedError
+from audit.events import Actor, GenerationQueued
+from audit.sequencer import Sequencer
+from audit.tiles import TileTree
+
+ACTOR = Actor("usr_0123456789abcdef", "demo")
+
+
+def append(count=1):
+    with transaction.atomic():
+        return [services.append(GenerationQueued(job=f"job-{i}"), actor=ACTOR) for i in range(count)]
+
+
+def ask(alias, statement, *values):
+    with connections[alias].cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+def put(event_id, body):
+    with connections["default"].cursor() as cursor:
+        cursor.execute("INSERT INTO audit_outbox (event_id, body) VALUES (%s, %s)", [event_id, body])
+
+
+@pytest.fixture
+def connection(live_database, home):
+    with sequencer.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def writer(connection):
+    made = Sequencer(connection, signer=signer.local())
+    made.lock()
+    made.start()
+    return made
+
+
+def drain(writer, limit=1000):
+    while writer.step(limit):
+        writer.publish()
+
+
+def test_second_sequencer_is_refused(writer):
+    with sequencer.connect() as other, pytest.raises(SequencerBusyError):
+        Sequencer(other, signer=signer.local()).lock()
+
+
+def test_new_log_begins_with_its_own_opening(writer):
+    [(body, event_id)] = ask("default", "SELECT body, event_id FROM audit_entry")
+    opened = leaf.read(bytes(body))
+    assert (opened.type, opened.actor, opened.event_id) == ("log.opened", "system", event_id)
+    assert opened.event["origin"] == signer.local().key.name
+    assert opened.event["key"] == str(signer.published_key())
+    assert ask("default", "SELECT size FROM audit_checkpoint") == [(1,)]
+
+
+def test_entries_tiles_and_checkpoints_agree(writer):
+    append(700)
+    drain(writer, 37)
+    leaves = [bytes(row[0]) for row in ask("default", "SELECT leaf_hash FROM audit_entry ORDER BY idx")]
+    assert (len(leaves), writer.size) == (701, 701)
+    assert ask("default", "SELECT level, n FROM audit_tile ORDER BY n") == [(0, 0), (0, 1)]
+    with connections["default"].cursor() as cursor:
+        tree = TileTree(701, store.reader(cursor))
+        compact = merkle.CompactRange()
+        for item in leaves:
+            compact.push(item)
+        assert tree.root() == compact.root()
+    notes = ask("default", "SELECT note, size, root FROM audit_checkpoint ORDER BY size")
+    assert len(notes) == 20
+    for note, size, root in notes:
+        head = checkpoint.open_checkpoint(note, signer.published_key())
+        assert (head.size, head.root) == (size, bytes(root))
+    assert head.root == tree.root()
+
+
+def test_every_entry_is_found_by_its_keys(writer):
+    [event_id] = append()
+    drain(writer)
+    keys = {(kind, bytes(k)) for kind, k in ask("default", "SELECT kind, k FROM audit_key WHERE idx = 1")}
+    [(body,)] = ask("default", "SELECT body FROM audit_entry WHERE event_id = %s", event_id)
+    assert keys == leaf.keys(bytes(body))
+
+
+def test_event_appended_again_with_the_same_bytes_is_dropped(writer):
+    [event_id] = append()
+    drain(writer)
+    [(body,)] = ask("default", "SELECT body FROM audit_entry WHERE event_id = %s", event_id)
+    put(event_id, bytes(body))
+    append()
+    drain(writer)
+    assert writer.size == 3
+    assert ask("auditor", "SELECT 1 FROM audit_refused") == []
+
+
+def test_event_appended_again_with_other_bytes_is_set_aside(writer, caplog):
+    [event_id] = append()
+    drain(writer)
+    other = f'{{"event_id":"{event_id}"}}'.encode()
+    put(event_id, other)
+    append()
+    drain(writer)
+    assert writer.size == 3
+    [(refused_id, body, reason)] = ask("auditor", "SELECT event_id, body, reason FROM audit_refused")
+    assert (refused_id, bytes(body)) == (event_id, other)
+    assert "other bytes" in reason
+    assert "was refused" in caplog.text
+
+
+def test_row_that_is_no_event_does_not_stop_the_others(writer):
+    event_id = uuid.uuid4()
+    put(event_id, f'{{"event_id":"{event_id}"}}'.encode())
+    append()
+    drain(writer)
+    assert writer.size == 2
+    assert ask("auditor", "SELECT event_id FROM audit_refused") == [(event_id,)]
+
+
+def test_failed_batch_leaves_rows_and_a_new_start_takes_them(writer, connection):
+    append(3)
+    with connection.transaction(force_rollback=True):
+        writer.step(10)
+    assert ask("default", "SELECT count(*) FROM audit_entry") == [(1,)]
+    writer.start()
+    drain(writer)
+    assert writer.size == 4
+
+
+def test_batch_committed_but_not_signed_is_signed_at_the_next_start(writer, connection):
+    append(3)
+    writer.step(10)
+    assert ask("default", "SELECT max(size) FROM audit_checkpoint") == [(1,)]
+    Sequencer(connection, signer=signer.local()).start()
+    assert ask("default", "SELECT max(size) FROM audit_checkpoint") == [(4,)]
+
+
+def test_head_signed_but_not_stored_is_stored_at_the_next_start(writer, connection):
+    append(3)
+    writer.step(10)
+    with connection.transaction(force_rollback=True):
+        writer.publish()
+    assert signer.local().mark().size == 4
+    Sequencer(connection, signer=signer.local()).start()
+    assert ask("default", "SELECT max(size) FROM audit_checkpoint") == [(4,)]
+
+
+def test_database_behind_the_signer_is_refused_before_anything_is_written(live_database, home):
+    mine = signer.local()
+    mine.sign(checkpoint.Checkpoint(mine.key.name, 5, bytes(32)), ())
+    with sequencer.connect() as connection, pytest.raises(SignerRefusedError, match="5 were signed"):
+        Sequencer(connection, signer=mine).start()
+    assert ask("default", "SELECT count(*) FROM audit_entry") == [(0,)]
+
+
+def test_lost_mark_is_refused_and_not_begun_anew(writer, connection):
+    (signer.home() / signer.MARK_FILE).unlink()
+    with pytest.raises(SignerRefusedError, match="remembers none"):
+        Sequencer(connection, signer=signer.local()).start()
+
+
+def test_run_waits_for_the_lock_and_stops_when_told(writer):
+    stop = threading.Event()
+    thread = threading.Thread(target=sequencer.run, args=(stop,))
+    thread.start()
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
