@@ -1,0 +1,66 @@
+# Everything a fresh machine needs: Python >= 3.11, make, and a package index that pip can reach.
+#
+#   make demo    the main job, from nothing, on real input      make up      the platform on this machine
+#   make test    every test                                     make bench   benchmarks
+#   make check   format, lint, types, import contracts, checks  make locks   write deploy/locks anew
+#   make clean   remove what make built; state in var/ stays
+#
+# A site behind a mirror sets PIP_INDEX_URL or pip.conf as for any pip; uv is told the same addresses.
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+VENV := .venv
+BIN := $(VENV)/bin
+UV_HOME := .cache/uv-boot
+UV = $(UV_HOME)/bin/python deploy/uv.py $(UV_HOME)/bin
+READY := $(VENV)/.ready
+LOCKS := deploy/locks
+COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate --python-version 3.11
+
+.PHONY: demo test check up bench clean locks venv weights
+.DEFAULT_GOAL := check
+
+demo: venv
+	$(BIN)/likeness demo
+
+up: venv
+	$(BIN)/likeness up
+
+test: venv weights
+	$(BIN)/python -m pytest
+
+bench: venv weights
+	$(BIN)/python -m pytest tests/bench -p no:cacheprovider --timeout 1200 -s
+
+check: venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py check --fail-level WARNING
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+weights: venv
+	$(BIN)/likeness weights pull starter
+
+venv: $(READY)
+
+$(READY): $(LOCKS)/dev.txt $(LOCKS)/uv.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=.")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(UV_HOME)/bin/python || $(PYTHON) -m venv $(UV_HOME)
+	$(UV_HOME)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/uv.txt
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+locks: venv
+	$(COMPILE) --extra cpu --output-file $(LOCKS)/cpu.txt
+	$(COMPILE) --extra gpu --output-file $(LOCKS)/gpu.txt
+	$(COMPILE) --extra cpu --group dev --output-file $(LOCKS)/dev.txt
+	@if grep -nE '://|file:' $(LOCKS)/*.txt; then echo "A lock names an address."; exit 1; fi
+
+clean:
+	rm -rf $(VENV) $(UV_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo dist
+	find . -name __pycache__ -type d -prune -not -path './var/*' -exec rm -rf {} +
