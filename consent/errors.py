@@ -8,7 +8,7 @@ ConsentError
 ├── LicenceError
 │   ├── LicenceInvalidError       the document breaks the schema; ``fields`` has JSON path -> messages
 │   └── LicenceTamperedError      the stored bytes are not the signed ones
-├── IdentityInvalidError          name, status, kind or number of portraits; ``fields`` as above
+├── RequestInvalidError           an argument is missing or out of range; ``fields`` as above
 ├── PortraitRefusedError          the enrolment gate's reasons and numbers, with the preview
 ├── SourceNotLicensedError        the picture is not material of a licence in force
 ├── EmbedderError                 the face embedder gave no usable answer
@@ -109,14 +109,14 @@ class LicenceTamperedError(LicenceError):
     hint = "Stop using the licence and compare the row with the log: `likeness audit check`."
 
 
-class IdentityInvalidError(_FaultyError):
-    """The identity cannot be enrolled as it was sent; nothing was stored."""
+class RequestInvalidError(_FaultyError):
+    """An argument is missing, empty or out of range; nothing was stored."""
 
-    code = "identity.invalid"
+    code = "request.invalid"
     hint = "Correct the named fields."
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("The identity is not valid", faults)
+        super().__init__("The request is not valid", faults)
 
 
 class PortraitRefusedError(ConsentError):

@@ -59,7 +59,6 @@ class LicenceTerms:
     training_use: bool = False
     pre_approval: str = "none"
     visible_label: str = "AI生成"
-    supersedes: str | None = None
     law: Sequence[str] = ("CN",)
     lang: str = "zh-CN"
     sample: bool = False
@@ -90,7 +89,7 @@ def build(terms: LicenceTerms, party: Party, *, licence_id: str, revision: int =
             "licence_id": licence_id,
             "kind": party.kind,
             "revision": revision,
-            "supersedes": terms.supersedes,
+            "supersedes": None,
             "sample": terms.sample,
             "subject": _subject(terms, party),
             "grantee": {"org": party.organisation, "uscc": None, "sublicensing": False, "processors": []},

@@ -2,7 +2,7 @@
 
 file    = header | chunk*      header = "LKV1" | u32 BE chunk size | salt 32 | nonce prefix 7 (47 bytes)
 key     = HKDF-SHA256(DEK, salt, info = "likeness/file/v1|" || context)
-chunk i = AES-256-GCM(key, nonce = prefix | u32 BE i | u8 last, plain, AAD = header), STREAM: Hoang et al. 2015
+chunk i = AES-256-GCM(key, nonce = prefix | u32 BE i | u8 last, plain, AAD = header)   (STREAM, Hoang 2015)
 row     = nonce 12 | AES-256-GCM(HKDF(DEK, info = "likeness/row/v1"), plain, AAD = context)
 DEK     = 32 random bytes an asset; wrapped = nonce 12 | AES-256-GCM(KEK, DEK, AAD = "kek=<id>|" || context)
 

@@ -1,0 +1,159 @@
+"""Protected material of the tables: data keys, pictures and embeddings, sealed and opened.
+
+Data keys never leave this package; a picture or an embedding leaves it only through ``selectors``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from functools import partial
+
+from django.core.files.storage import storages
+from django.db import transaction
+from django.utils import timezone
+
+from consent import faces, vault
+from consent.errors import CiphertextError, ShreddedError
+from consent.models import Asset, BlockEntry, BlockTemplate, Identity, Portrait, Template, new_id
+
+
+def new_asset(tenant: str, *, identity: Identity | None) -> Asset:
+    """A stored asset with a fresh data key."""
+    asset = Asset(tenant=tenant, identity=identity, kek_id=vault.KEK_ID)
+    asset.wrapped_key = vault.wrap(vault.seed("kek"), vault.new_key(), _place(asset, "key"))
+    asset.save(force_insert=True)
+    return asset
+
+
+def data_key(asset: Asset) -> bytes:
+    """The asset's data key.
+
+    Raises:
+        ShreddedError: it was destroyed.
+        CiphertextError: it belongs to another row, or another key-encryption key wrapped it.
+        KeyUnavailableError: the key provider gives nothing.
+    """
+    if asset.wrapped_key is None:
+        raise ShreddedError(f"The data key of asset {asset.id} was destroyed on {asset.shredded:%Y-%m-%d}.")
+    return vault.unwrap(vault.seed("kek"), bytes(asset.wrapped_key), _place(asset, "key"))
+
+
+def shred(asset: Asset) -> None:
+    """Destroy the data key; the ciphertexts, now noise, are deleted after the commit."""
+    asset.wrapped_key = None
+    asset.shredded = timezone.now()
+    asset.save(update_fields=["wrapped_key", "shredded"])
+    Template.objects.filter(portrait__asset=asset).delete()
+    for row in asset.portraits.all():
+        for blob in (row.blob, row.preview_blob):
+            transaction.on_commit(partial(_delete_blob, blob))
+
+
+def keep_portrait(
+    asset: Asset, data: bytes, analysis: faces.PortraitAnalysis, *, identity: Identity, by: str
+) -> Portrait:
+    """Store one picture, its preview and its embedding, each encrypted under the asset's data key."""
+    key, row_id = data_key(asset), new_id("por")
+    row = Portrait.objects.create(
+        id=row_id,
+        tenant=asset.tenant,
+        identity=identity,
+        asset=asset,
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        blob=_put(data, key, _place(asset, "portrait", row_id)),
+        preview_blob=_put(analysis.preview_png, key, _place(asset, "preview", row_id)),
+        quality={
+            "measures": dict(analysis.measures),
+            "warnings": [{"code": item.code, "message": item.message} for item in analysis.warnings],
+        },
+        added_by=by,
+    )
+    Template.objects.create(
+        portrait=row,
+        tenant=asset.tenant,
+        sealed=vault.seal_row(key, faces.vector_bytes(vector(analysis)), _place(asset, "template", row_id)),
+        model_sha256=analysis.model_sha256,
+        metric=analysis.metric,
+    )
+    return row
+
+
+def keep_blocked(
+    entry: BlockEntry, number: int, vector: faces.Vector, *, model_sha256: str, metric: str
+) -> None:
+    """Store one embedding of a blocked face under the entry's own data key."""
+    place = _place(entry.asset, "block", f"{entry.id}.{number}")
+    BlockTemplate.objects.create(
+        entry=entry,
+        tenant=entry.tenant,
+        number=number,
+        sealed=vault.seal_row(data_key(entry.asset), faces.vector_bytes(vector), place),
+        model_sha256=model_sha256,
+        metric=metric,
+    )
+
+
+def open_portrait(row: Portrait) -> bytes:
+    """The enrolled picture, byte for byte.
+
+    Raises:
+        ShreddedError: the key was destroyed.
+        CiphertextError: the ciphertext was edited or moved, or holds another picture.
+    """
+    data = _get(row, row.blob, "portrait")
+    if hashlib.sha256(data).hexdigest() != row.sha256:
+        raise CiphertextError(f"Portrait {row.id} is not the picture that was enrolled.")
+    return data
+
+
+def open_preview(row: Portrait) -> bytes:
+    """The preview PNG; raises as ``open_portrait``."""
+    return _get(row, row.preview_blob, "preview")
+
+
+def open_template(row: Template) -> faces.Vector:
+    """The embedding of a portrait; raises as ``open_portrait``."""
+    asset = row.portrait.asset
+    place = _place(asset, "template", row.portrait_id)
+    return faces.vector_of(vault.open_row(data_key(asset), bytes(row.sealed), place))
+
+
+def open_blocked(row: BlockTemplate) -> faces.Vector:
+    """An embedding of a blocked face; raises as ``open_portrait``."""
+    place = _place(row.entry.asset, "block", f"{row.entry_id}.{row.number}")
+    return faces.vector_of(vault.open_row(data_key(row.entry.asset), bytes(row.sealed), place))
+
+
+def commitment(row: Portrait) -> str:
+    """What the log says of the portrait; it means nothing once the key is gone."""
+    return vault.commitment(data_key(row.asset), row.sha256)
+
+
+def _place(asset: Asset, kind: str, row: str = "") -> str:
+    """Where a ciphertext belongs; moved to another place it does not open."""
+    return f"tenant={asset.tenant}|asset={asset.id}|kind={kind}" + (f"|row={row}" if row else "")
+
+
+def _put(data: bytes, key: bytes, place: str) -> str:
+    sealed = io.BytesIO()
+    vault.encrypt(io.BytesIO(data), sealed, key=key, context=place)
+    sealed.seek(0)
+    return str(storages["blobs"].put(sealed))  # type: ignore[attr-defined]  # our blob store, by settings
+
+
+def _get(row: Portrait, blob: str, kind: str) -> bytes:
+    key = data_key(row.asset)
+    with storages["blobs"].open(blob) as source:
+        return b"".join(vault.decrypt(source, key=key, context=_place(row.asset, kind, row.id)))  # type: ignore[arg-type]
+
+
+def _delete_blob(blob: str) -> None:
+    storages["blobs"].delete(blob)
+
+
+def vector(analysis: faces.PortraitAnalysis) -> faces.Vector:
+    """The embedding of an accepted picture."""
+    assert analysis.vector is not None  # noqa: S101  # faces.analyse refuses an accepted one without
+    return analysis.vector

@@ -1,0 +1,308 @@
+"""Questions about identities, consents and blocked faces; nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+import numpy as np
+from django.db.models import Model, QuerySet
+from django.utils import timezone
+
+from consent import catalogue, faces, licence, material, verified
+from consent.answers import FaceTemplate, Gallery, LicensedSource, PerformerTemplate, Permission
+from consent.errors import (
+    EmbedderError,
+    GalleryError,
+    LicenceTamperedError,
+    NotFoundError,
+    SourceNotLicensedError,
+)
+from consent.licence import Use
+from consent.models import (
+    BlockEntry,
+    BlockTemplate,
+    Consent,
+    GalleryVersion,
+    Identity,
+    Portrait,
+    State,
+    Step,
+    Template,
+)
+
+_Row = TypeVar("_Row", bound=Model)
+
+
+# ---- rows
+
+
+def identity(identity_id: str, *, tenant: str) -> Identity:
+    """One identity of the tenant.
+
+    Raises:
+        NotFoundError: missing, or another tenant's.
+    """
+    return _one(Identity.objects.filter(id=identity_id, tenant=tenant))
+
+
+def identities(*, tenant: str) -> QuerySet[Identity]:
+    """The tenant's identities, newest first."""
+    return Identity.objects.filter(tenant=tenant).prefetch_related("portraits").order_by("-created", "-id")
+
+
+def consent(consent_id: str, *, tenant: str) -> Consent:
+    """One consent of the tenant.
+
+    Raises:
+        NotFoundError: missing, or another tenant's.
+    """
+    return _one(_consents(tenant).filter(id=consent_id))
+
+
+def consents(*, tenant: str, state: str | None = None) -> QuerySet[Consent]:
+    """The tenant's consents, newest first, or only those in one state."""
+    rows = _consents(tenant)
+    return rows if state is None else rows.filter(state=state)
+
+
+def review_queue(*, tenant: str) -> QuerySet[Consent]:
+    """The consents that wait for a decision, oldest first."""
+    return _consents(tenant).filter(state=State.IN_REVIEW).order_by("created", "id")
+
+
+def blocks(*, tenant: str) -> QuerySet[BlockEntry]:
+    """The tenant's block list, newest first, without entries that were taken off."""
+    return BlockEntry.objects.filter(tenant=tenant, removed__isnull=True).order_by("-created", "-id")
+
+
+def portraits(identity_id: str, *, tenant: str) -> QuerySet[Portrait]:
+    """The portraits of an identity whose key still exists, oldest first."""
+    return Portrait.objects.filter(identity_id=identity_id, tenant=tenant, asset__shredded__isnull=True)
+
+
+def timeline(consent_id: str) -> QuerySet[Step]:
+    """What happened to a consent, in order."""
+    return Step.objects.filter(consent_id=consent_id)
+
+
+def epoch(consent_id: str) -> int:
+    """The consent's epoch; a permit of an older one is void.
+
+    Raises:
+        NotFoundError: no such consent.
+    """
+    return _one(Consent.objects.filter(id=consent_id).only("epoch")).epoch
+
+
+# ---- permission
+
+
+def permission(identity_id: str, *, tenant: str, use: Use, now: datetime) -> Permission:
+    """Whether the tenant may use this likeness so; without a licence the answer is a refusal, no error."""
+    rows = list(_consents(tenant).filter(identity_id=identity_id))
+    answers = [_answer(row, use, now) for row in rows]
+    if not answers:
+        return Permission(None, 0, "", 0, ("licence.missing",))
+    best = min(answers, key=lambda answer: (_rank(answer.reasons), len(answer.reasons)))
+    if BlockEntry.objects.filter(identity_id=identity_id, removed__isnull=True).exists():
+        return replace(best, reasons=(*best.reasons, "identity.blocked"))
+    return best
+
+
+_STATE_REASONS = {
+    State.ACTIVE: (),
+    State.REVOKED: ("licence.revoked",),
+    State.EXPIRED: ("licence.expired",),
+}
+_RANKS = ("scope.", "licence.not_yet", "licence.expired", "licence.not_active", "licence.tampered")
+"""Which refusal to tell when several licences refuse: the one nearest to a yes."""
+
+
+def _rank(reasons: tuple[str, ...]) -> int:
+    def rank(reason: str) -> int:
+        matching = (place for place, start in enumerate(_RANKS, start=1) if reason.startswith(start))
+        return next(matching, len(_RANKS) + 1)
+
+    return max(map(rank, reasons), default=0)
+
+
+def _answer(row: Consent, use: Use, now: datetime) -> Permission:
+    facts = (row.id, row.revision, row.document_sha256, row.epoch)
+    try:
+        opened = verified.open_licence(row)
+    except LicenceTamperedError:
+        return Permission(*facts, ("licence.tampered",))
+    if row.withdrawn is not None:
+        return Permission(*facts, ("licence.revoked",))
+    reasons = _STATE_REASONS.get(State(row.state), ("licence.not_active",))
+    if not reasons:
+        reasons = licence.permits(opened, use, now)
+    return Permission(
+        *facts,
+        reasons,
+        max_outputs=opened.document["grant"]["max_outputs"],
+        sample=opened.document["sample"],
+    )
+
+
+# ---- licensed material
+
+
+def licensed_source(identity_id: str, *, tenant: str, sha256: str | None = None) -> LicensedSource:
+    """The portrait of this hash, or the first one, if a licence in force lists it.
+
+    Raises:
+        SourceNotLicensedError: no licence in force lists the picture, or it was destroyed.
+    """
+    held = {row.sha256: row for row in portraits(identity_id, tenant=tenant)}
+    for listed in _licensed_material(identity_id, tenant=tenant):
+        if listed in held and sha256 in {None, listed}:
+            return LicensedSource(listed, held[listed].id)
+    what = "A portrait" if sha256 is None else f"The picture {sha256}"
+    raise SourceNotLicensedError(f"{what} of identity {identity_id} is not under a licence in force.")
+
+
+def open_portrait(portrait_id: str, *, tenant: str, purpose_consent: str) -> bytes:
+    """The licensed picture, for a use under this very consent.
+
+    Raises:
+        NotFoundError: no such portrait or consent.
+        SourceNotLicensedError: the consent is not in force, or does not list the picture.
+        ShreddedError, CiphertextError: the picture is gone or does not open.
+    """
+    row = _portrait(portrait_id, tenant)
+    grant = consent(purpose_consent, tenant=tenant)
+    if grant.identity_id != row.identity_id or row.sha256 not in _material_in_force(grant):
+        raise SourceNotLicensedError(f"Consent {grant.id} does not license portrait {row.id} now.")
+    return material.open_portrait(row)
+
+
+def portrait_preview(portrait_id: str, *, tenant: str) -> bytes:
+    """A small PNG of the portrait, for people who review it.
+
+    Raises:
+        NotFoundError: no such portrait.
+        ShreddedError, CiphertextError: the picture is gone or does not open.
+    """
+    return material.open_preview(_portrait(portrait_id, tenant))
+
+
+def template(identity_id: str) -> FaceTemplate:
+    """The embeddings of the portraits that a licence in force lists.
+
+    Raises:
+        SourceNotLicensedError: no portrait is licensed now.
+        EmbedderError: the embeddings are of more than one model.
+    """
+    person = _one(Identity.objects.filter(id=identity_id))
+    listed = set(_licensed_material(identity_id, tenant=person.tenant))
+    rows = Template.objects.filter(
+        portrait__identity=person, portrait__asset__shredded__isnull=True, portrait__sha256__in=listed
+    )
+    found = list(rows.select_related("portrait__asset").order_by("portrait__created", "portrait__id"))
+    if not found:
+        raise SourceNotLicensedError(f"No portrait of identity {identity_id} is under a licence in force.")
+    if len({(row.model_sha256, row.metric) for row in found}) > 1:
+        raise EmbedderError(f"Identity {identity_id} has templates of more than one model; enrol it again.")
+    return FaceTemplate(
+        np.stack([material.open_template(row) for row in found]), found[0].model_sha256, found[0].metric
+    )
+
+
+def performers(*, tenant: str, use: Use, now: datetime) -> tuple[PerformerTemplate, ...]:
+    """Everybody whose face may be replaced for this use, by an active performance release."""
+    performance = replace(use, operation=str(catalogue.Operation.PERFORMANCE))
+    people = Identity.objects.filter(
+        tenant=tenant, kind=catalogue.Kind.PERFORMER, consents__state=State.ACTIVE
+    ).distinct()
+    found = []
+    for person in people.order_by("id"):
+        allowed = permission(person.id, tenant=tenant, use=performance, now=now)
+        if not allowed.reasons and allowed.consent_id is not None:
+            made = template(person.id)
+            found.append(
+                PerformerTemplate(
+                    person.id, allowed.consent_id, allowed.epoch, made.vectors, made.model_sha256, made.metric
+                )
+            )
+    return tuple(found)
+
+
+def open_vectors(identity_id: str) -> Sequence[tuple[Template, faces.Vector]]:
+    """Each readable embedding of an identity, licensed or not; only for blocking it."""
+    rows = Template.objects.filter(
+        portrait__identity_id=identity_id, portrait__asset__shredded__isnull=True
+    ).select_related("portrait__asset")
+    return [(row, material.open_template(row)) for row in rows.order_by("portrait__created", "portrait__id")]
+
+
+def _licensed_material(identity_id: str, *, tenant: str) -> tuple[str, ...]:
+    rows = _consents(tenant).filter(identity_id=identity_id, state=State.ACTIVE)
+    return tuple(dict.fromkeys(sha256 for row in rows for sha256 in _material_in_force(row)))
+
+
+def _material_in_force(row: Consent) -> tuple[str, ...]:
+    if row.state != State.ACTIVE or row.withdrawn is not None:
+        return ()
+    try:
+        opened = verified.open_licence(row)
+    except LicenceTamperedError:
+        return ()
+    return () if licence.term_reasons(opened, timezone.now()) else opened.material
+
+
+# ---- blocked faces
+
+
+def gallery_version(*, tenant: str) -> int:
+    """The number that grows whenever blocked or withdrawn faces change."""
+    row = GalleryVersion.objects.filter(tenant=tenant).first()
+    return 0 if row is None else row.version
+
+
+def blocked_faces(*, tenant: str) -> Gallery:
+    """Every blocked face of the tenant, decrypted.
+
+    Raises:
+        GalleryError: the faces are of more than one model, so that no comparison covers all.
+        ShreddedError, CiphertextError: a face does not open; nothing may be decided without it.
+    """
+    version = gallery_version(tenant=tenant)
+    rows = list(
+        BlockTemplate.objects.filter(tenant=tenant, entry__removed__isnull=True).select_related(
+            "entry__asset"
+        )
+    )
+    kinds = {(row.model_sha256, row.metric) for row in rows}
+    if len(kinds) > 1:
+        ids = ", ".join(sorted({row.entry_id for row in rows}))
+        raise GalleryError(f"Blocked faces of {len(kinds)} models are in one list: {ids}.")
+    model_sha256, metric = next(iter(kinds), ("", ""))
+    entries = tuple((row.entry_id, material.open_blocked(row)) for row in rows)
+    return Gallery(version, entries, model_sha256, metric)
+
+
+# ---- inside
+
+
+def _portrait(portrait_id: str, tenant: str) -> Portrait:
+    return _one(Portrait.objects.filter(id=portrait_id, tenant=tenant).select_related("asset"))
+
+
+def _consents(tenant: str) -> QuerySet[Consent]:
+    return (
+        Consent.objects.filter(tenant=tenant)
+        .select_related("identity")
+        .prefetch_related("approvals")
+        .order_by("-created", "-id")
+    )
+
+
+def _one(rows: QuerySet[_Row]) -> _Row:
+    found = rows.first()
+    if found is None:
+        raise NotFoundError
+    return found
