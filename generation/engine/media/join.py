@@ -98,11 +98,9 @@ def _write_video(
 def _mux(
     chunks: Sequence[Path], timing: Timing, sound: Sound | None, part: Path, metadata: Mapping[str, str]
 ) -> None:
-    with (
-        open_media(chunks[0], "mp4") as first,
-        av.open(str(part), "w", format="mp4", options=OPTIONS) as output,
-    ):
-        picture = output.add_stream_from_template(first.streams.video[0], opaque=True)
+    with av.open(str(part), "w", format="mp4", options=OPTIONS) as output:
+        with open_media(chunks[0], "mp4") as first:
+            picture = output.add_stream_from_template(first.streams.video[0], opaque=True)
         output.metadata.update(metadata)
         starts = [timing.start_s, sound.start_s if sound else None]
         earlier_s = max(Fraction(0), min(s for s in starts if s is not None))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import av.container
@@ -17,6 +18,7 @@ from generation.engine.media.opening import open_media
 
 CARRIED = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})  # what players take in MP4
 AAC_FRAME = 1024
+T = TypeVar("T")
 
 
 class Sound:
@@ -63,26 +65,31 @@ class Sound:
         if source.codec_context.codec.canonical_name in CARRIED:
             return _moved(self._copied(source, output.add_stream_from_template(source)), earlier_s)
         target = output.add_stream("aac", rate=source.rate)
-        target.layout = source.layout.name if source.channels <= 2 else "stereo"
+        target.layout = "mono" if source.channels == 1 else "stereo"
         return _moved(self._transcoded(source, target), earlier_s)
 
     def _copied(self, source: AudioStream, target: AudioStream) -> Iterator[Packet[AudioStream]]:
-        for packet in self._opened.demux(source):
+        for packet in _read(self._opened.demux(source)):
             if packet.dts is not None and packet.pts is not None:
                 packet.stream = target
                 yield packet
 
     def _transcoded(self, source: AudioStream, target: AudioStream) -> Iterator[Packet[AudioStream]]:
         resampler = av.AudioResampler("fltp", target.layout, target.rate, frame_size=AAC_FRAME)
-        try:
-            for frame in self._opened.decode(source):
-                for part in resampler.resample(frame):
-                    yield from target.encode(part)
-        except av.InvalidDataError as error:
-            raise UnsupportedMediaError("The sound cannot be decoded.") from error
+        for frame in _read(self._opened.decode(source)):
+            for part in resampler.resample(frame):
+                yield from target.encode(part)
         for part in resampler.resample(None):
             yield from target.encode(part)
         yield from target.encode(None)
+
+
+def _read(items: Iterator[T]) -> Iterator[T]:
+    """The same; what cannot be read or decoded is the original's fault."""
+    try:
+        yield from items
+    except av.FFmpegError as error:
+        raise UnsupportedMediaError("The sound cannot be decoded.") from error
 
 
 def _moved(

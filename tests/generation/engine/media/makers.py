@@ -69,7 +69,13 @@ def make_clip(
             stream.set_display_rotation(turn[0], hflip=turn[1])
         track = _sound_track(output, sound) if sound else None
         for number in range(frames):
-            drawn = counter(number, size) if picture is None else picture
+            drawn = (
+                counter(number, size)
+                if picture is None
+                else picture(number)
+                if callable(picture)
+                else picture
+            )
             frame = av.VideoFrame.from_ndarray(drawn, "bgr24")
             frame = frame.reformat(format=pix_fmt, dst_colorspace=5)
             frame.pts = pts[number] if pts else number

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from generation.engine.errors import EncodeError
+from generation.engine.media.chunks import plan_chunks, whole
+from generation.engine.media.colour import Converter
+from generation.engine.media.decode import read_frames
+from generation.engine.media.encode import EncodeSettings, open_writer
+from generation.engine.media.image import encode_png
+from generation.engine.media.join import join
+from generation.engine.media.probe import probe
+from generation.engine.media.tags import read_mp4_tags, read_png_tags
+from tests.generation.engine.media.makers import clicks, counter, make_clip, read_all, read_counter
+
+SETTINGS = EncodeSettings()
+LABEL = '{"Label":"1","ContentProducer":"甲乙","ProduceID":"7c1d"}'
+JITTER = [0, 300, 700, 1600, 1900, 3700, 4100, 4400, 5300, 5700, 6000, 6300]
+
+
+def write_chunks(
+    path: Path, folder: Path, *, target_s: float, settings: EncodeSettings = SETTINGS
+) -> list[Path]:
+    info = probe(path)
+    converter = Converter()
+    chunks = []
+    for span in plan_chunks(info, target_s=target_s):
+        chunk = folder / f"{span.index}.mp4"
+        with open_writer(chunk, info=info, settings=settings) as writer:
+            for frame in read_frames(path, info, span):
+                if not frame.warm:
+                    writer.write(converter.to_planes(frame.picture), frame.pts)
+        chunks.append(chunk)
+    return chunks
+
+
+CLIPS = {
+    "constant": {"name": "a.mp4", "sound": "aac"},
+    "variable": {
+        "name": "a.mp4",
+        "sound": "aac",
+        "pts": [7000 * (n // 12) + JITTER[n % 12] for n in range(96)],
+        "time_base": Fraction(1, 12800),
+    },
+    "matroska": {"name": "a.mkv", "sound": "aac"},
+    "ntsc": {
+        "name": "a.mov",
+        "sound": "aac",
+        "pts": [1001 * n for n in range(96)],
+        "time_base": Fraction(1, 30000),
+    },
+    "webm": {
+        "name": "a.webm",
+        "sound": "libopus",
+        "codec": "libvpx-vp9",
+        "options": {"deadline": "realtime"},
+    },
+    "silent": {"name": "a.mp4"},
+    "late": {
+        "name": "a.mkv",
+        "sound": None,
+        "pts": [5000 + 40 * n for n in range(96)],
+        "time_base": Fraction(1, 1000),
+    },
+}
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_joined_chunks_match_their_input_frame_by_frame(tmp_path: Path, name: str) -> None:
+    options = dict(CLIPS[name])
+    path = make_clip(tmp_path / str(options.pop("name")), frames=96, **options)
+    chunks = write_chunks(path, tmp_path, target_s=1.0)
+    assert len(chunks) >= 3
+    out = tmp_path / "out.mp4"
+    join(chunks, audio_from=path, out=out, metadata={"AIGC": LABEL, "note": "x"})
+    before, after = read_all(path), read_all(out)
+    assert [read_counter(picture) for _, picture in after] == list(range(96))
+    shift = before[0][0] - after[0][0]
+    assert max(abs(a - b - shift) for (a, _), (b, _) in zip(before, after, strict=True)) < 1e-4
+    assert after[0][0] == pytest.approx(0 if name == "late" else before[0][0])
+    assert read_mp4_tags(out)["AIGC"] == LABEL
+    if options.get("sound"):
+        assert clicks(out) == pytest.approx(clicks(path), abs=0.002)
+        assert len(clicks(out)) >= 3
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("name", "sound"), [("a.mkv", "pcm_s16le"), ("a.mov", "pcm_s16le"), ("a.mkv", "wavpack")]
+)
+def test_sound_that_mp4_does_not_carry_is_transcoded(tmp_path: Path, name: str, sound: str) -> None:
+    path = make_clip(tmp_path / name, frames=60, sound=sound)
+    out = tmp_path / "out.mp4"
+    join(write_chunks(path, tmp_path, target_s=1.0), audio_from=path, out=out, metadata={})
+    info = probe(out)
+    assert info.audio is not None
+    assert info.audio.codec == "aac"
+    assert clicks(out) == pytest.approx([0.0, 1.0, 2.0], abs=0.01)
+
+
+def test_sound_is_dropped_only_when_asked(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", sound="aac")
+    out = tmp_path / "out.mp4"
+    join(write_chunks(path, tmp_path, target_s=1.0), audio_from=None, out=out, metadata={})
+    assert probe(out).audio is None
+
+
+def test_lost_sound_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_clip(tmp_path / "a.mp4", sound="aac")
+    chunks = write_chunks(path, tmp_path, target_s=1.0)
+    monkeypatch.setattr("generation.engine.media.sound._moved", lambda *_: iter(()))
+    out = tmp_path / "out.mp4"
+    with pytest.raises(EncodeError, match=r"has none|does not read back"):
+        join(chunks, audio_from=path, out=out, metadata={})
+    assert not out.exists()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_lost_tag_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks = write_chunks(make_clip(tmp_path / "a.mp4"), tmp_path, target_s=9)
+    monkeypatch.setattr("generation.engine.media.join.OPTIONS", {"movflags": "faststart"})
+    with pytest.raises(EncodeError, match="AIGC"):
+        join(chunks, audio_from=None, out=tmp_path / "out.mp4", metadata={"AIGC": LABEL})
+
+
+def test_chunks_of_different_parameters_are_refused(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=60)
+    one = write_chunks(path, tmp_path, target_s=1.0)
+    (tmp_path / "b").mkdir()
+    other = write_chunks(path, tmp_path / "b", target_s=1.0, settings=EncodeSettings(preset="medium"))
+    with pytest.raises(EncodeError, match="same parameters"):
+        join([one[0], other[1]], audio_from=None, out=tmp_path / "out.mp4", metadata={})
+    with pytest.raises(EncodeError, match="overlap"):
+        join([one[0], one[0]], audio_from=None, out=tmp_path / "out.mp4", metadata={})
+    with pytest.raises(EncodeError, match="no chunks"):
+        join([], audio_from=None, out=tmp_path / "out.mp4", metadata={})
+    with pytest.raises(EncodeError, match="start"):
+        join([path], audio_from=None, out=tmp_path / "out.mp4", metadata={})
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_output_says_its_colour_and_starts_fast(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    join(
+        write_chunks(make_clip(tmp_path / "a.mp4"), tmp_path, target_s=9),
+        audio_from=None,
+        out=out,
+        metadata={},
+    )
+    info = probe(out)
+    assert (info.colour_space, info.full_range, info.pixel_format) == (1, False, "yuv420p")
+    data = out.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_picture_becomes_a_png_with_its_tags(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(encode_png(counter(181, (128, 96))))
+    chunks = write_chunks(path, tmp_path, target_s=9)
+    out = tmp_path / "out.png"
+    join(chunks, audio_from=path, out=out, metadata={"AIGC": LABEL})
+    info = probe(out)
+    picture = next(iter(read_frames(out, info, whole(info)))).picture
+    assert info.container == "png"
+    assert read_counter(picture) == 181
+    assert np.abs(picture.astype(int) - counter(181, (128, 96))).mean() < 2
+    assert read_png_tags(out) == {"AIGC": LABEL}
+
+
+def test_writer_leaves_nothing_after_an_error(tmp_path: Path) -> None:
+    info = probe(make_clip(tmp_path / "a.mp4"))
+    planes = Converter().to_planes(counter(1, (128, 96)))
+    chunk = tmp_path / "c.mp4"
+
+    def write_through(path: Path) -> None:
+        with open_writer(path, info=info, settings=SETTINGS) as writer:
+            writer.write(planes, 0)
+
+    def write_and_fail(path: Path) -> None:
+        with open_writer(path, info=info, settings=SETTINGS) as writer:
+            writer.write(planes, 0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail(chunk)
+    with pytest.raises(EncodeError, match="no frames"), open_writer(chunk, info=info, settings=SETTINGS):
+        pass
+    with pytest.raises(EncodeError, match=r"cannot be (finished|written)"):
+        write_through(tmp_path / "no" / "c.mp4")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from generation.engine.errors import EncodeError
+from generation.engine.media.colour import Converter
+from generation.engine.media.encode import EncodeSettings, open_writer
+from generation.engine.media.join import join
+from generation.engine.media.probe import probe
+folder = Path(sys.argv[1])
+info = probe(folder / "a.mp4")
+chunk = folder / "c.mp4"
+noise = np.random.default_rng(1)
+def write():
+    with open_writer(chunk, info=info, settings=EncodeSettings(crf=10)) as writer:
+        for n in range(30):
+            writer.write(Converter().to_planes(noise.integers(0, 255, (96, 128, 3), np.uint8)), n * 512)
+def full():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
+if sys.argv[2] == "chunk":
+    full()
+    what = write
+else:
+    write()
+    full()
+    what = lambda: join([chunk], audio_from=None, out=folder / "out.mp4", metadata={})
+try:
+    what()
+except EncodeError as error:
+    print(error.code, error)
+"""
+
+
+@pytest.mark.parametrize("where", ["chunk", "join"])
+def test_full_disk_is_an_error_that_leaves_nothing(tmp_path: Path, where: str) -> None:
+    make_clip(tmp_path / "a.mp4")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path), where], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("media.encode The output cannot be")
+    left = {"a.mp4"} if where == "chunk" else {"a.mp4", "c.mp4"}
+    assert {p.name for p in tmp_path.iterdir()} == left
