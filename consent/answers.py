@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from consent import faces
 
@@ -57,3 +58,16 @@ class Gallery:
     entries: tuple[tuple[str, faces.Vector], ...]
     model_sha256: str
     metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One step of a consent; ``index`` is its place in the log, None until it is there."""
+
+    at: datetime
+    what: str
+    state: str
+    person: str
+    role: str
+    reason: str
+    index: int | None

@@ -226,7 +226,7 @@ class Step(models.Model):
     person = models.CharField(max_length=64)
     role = models.CharField(max_length=10, blank=True)
     reason = models.CharField(max_length=500, blank=True)
-    event_id = models.UUIDField(null=True)
+    event_id = models.UUIDField()
     created = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

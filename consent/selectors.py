@@ -11,8 +11,10 @@ import numpy as np
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from consent import catalogue, faces, licence, material, verified
-from consent.answers import FaceTemplate, Gallery, LicensedSource, PerformerTemplate, Permission
+from audit import selectors as audit
+from audit.leaf import KeyKind
+from consent import catalogue, decision, faces, licence, material, verified
+from consent.answers import FaceTemplate, Gallery, HistoryEntry, LicensedSource, PerformerTemplate, Permission
 from consent.errors import (
     EmbedderError,
     GalleryError,
@@ -20,7 +22,7 @@ from consent.errors import (
     NotFoundError,
     SourceNotLicensedError,
 )
-from consent.licence import Use
+from consent.licence import Licence, Use
 from consent.models import (
     BlockEntry,
     BlockTemplate,
@@ -83,9 +85,36 @@ def portraits(identity_id: str, *, tenant: str) -> QuerySet[Portrait]:
     return Portrait.objects.filter(identity_id=identity_id, tenant=tenant, asset__shredded__isnull=True)
 
 
-def timeline(consent_id: str) -> QuerySet[Step]:
-    """What happened to a consent, in order."""
-    return Step.objects.filter(consent_id=consent_id)
+def history(consent_id: str) -> tuple[HistoryEntry, ...]:
+    """What happened to a consent, in order, with the place in the log of whatever is there already."""
+    logged = {entry.event_id: entry.index for entry in audit.entries(KeyKind.CONSENT, consent_id)}
+    return tuple(
+        HistoryEntry(
+            at=step.created,
+            what=step.what,
+            state=step.state,
+            person=step.person,
+            role=step.role,
+            reason=step.reason,
+            index=logged.get(step.event_id),
+        )
+        for step in Step.objects.filter(consent_id=consent_id)
+    )
+
+
+def document(consent_id: str, *, tenant: str) -> Licence:
+    """The licence of a consent, checked against its signature, its columns and its approvals.
+
+    Raises:
+        NotFoundError: missing, or another tenant's.
+        LicenceTamperedError: the row is not what was signed.
+    """
+    return verified.open_licence(consent(consent_id, tenant=tenant))
+
+
+def missing_approvals(row: Consent) -> tuple[str, ...]:
+    """The roles that still have to approve the document as it stands."""
+    return verified.missing_approvals(row)
 
 
 def epoch(consent_id: str) -> int:
@@ -102,50 +131,9 @@ def epoch(consent_id: str) -> int:
 
 def permission(identity_id: str, *, tenant: str, use: Use, now: datetime) -> Permission:
     """Whether the tenant may use this likeness so; without a licence the answer is a refusal, no error."""
-    rows = list(_consents(tenant).filter(identity_id=identity_id))
-    answers = [_answer(row, use, now) for row in rows]
-    if not answers:
-        return Permission(None, 0, "", 0, ("licence.missing",))
-    best = min(answers, key=lambda answer: (_rank(answer.reasons), len(answer.reasons)))
-    if BlockEntry.objects.filter(identity_id=identity_id, removed__isnull=True).exists():
-        return replace(best, reasons=(*best.reasons, "identity.blocked"))
-    return best
-
-
-_STATE_REASONS = {
-    State.ACTIVE: (),
-    State.REVOKED: ("licence.revoked",),
-    State.EXPIRED: ("licence.expired",),
-}
-_RANKS = ("scope.", "licence.not_yet", "licence.expired", "licence.not_active", "licence.tampered")
-"""Which refusal to tell when several licences refuse: the one nearest to a yes."""
-
-
-def _rank(reasons: tuple[str, ...]) -> int:
-    def rank(reason: str) -> int:
-        matching = (place for place, start in enumerate(_RANKS, start=1) if reason.startswith(start))
-        return next(matching, len(_RANKS) + 1)
-
-    return max(map(rank, reasons), default=0)
-
-
-def _answer(row: Consent, use: Use, now: datetime) -> Permission:
-    facts = (row.id, row.revision, row.document_sha256, row.epoch)
-    try:
-        opened = verified.open_licence(row)
-    except LicenceTamperedError:
-        return Permission(*facts, ("licence.tampered",))
-    if row.withdrawn is not None:
-        return Permission(*facts, ("licence.revoked",))
-    reasons = _STATE_REASONS.get(State(row.state), ("licence.not_active",))
-    if not reasons:
-        reasons = licence.permits(opened, use, now)
-    return Permission(
-        *facts,
-        reasons,
-        max_outputs=opened.document["grant"]["max_outputs"],
-        sample=opened.document["sample"],
-    )
+    blocked = BlockEntry.objects.filter(identity_id=identity_id, tenant=tenant, removed__isnull=True).exists()
+    rows = _consents(tenant).filter(identity_id=identity_id)
+    return decision.decide(tuple(rows), use, now, blocked=blocked)
 
 
 # ---- licensed material

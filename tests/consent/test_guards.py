@@ -152,7 +152,8 @@ def test_consent_is_not_born_active(row):
     with pytest.raises(IntegrityError, match="begins"):
         sql(
             "INSERT INTO consent_consent SELECT 'con_x', tenant, document, document_sha256, signature,"
-            " 'active', epoch, revision, not_before, not_after, sample, submitted_by, created, withdrawn, identity_id"
+            " 'active', epoch, revision, not_before, not_after, sample, submitted_by, created, withdrawn,"
+            " identity_id"
             " FROM consent_consent"
         )
 
