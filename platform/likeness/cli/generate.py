@@ -78,7 +78,7 @@ def wait(job_id: str, *, by: Actor, printer: Printer) -> Any:
             printer.progress(f"job {job_id}: {stage}")
         if job.state not in OPEN:
             return job
-        printer.bar(stage, selectors.progress(job))
+        printer.bar(stage, selectors.progress(job).fraction)
         time.sleep(POLL_S)
 
 
@@ -103,8 +103,8 @@ def jobs(args: argparse.Namespace, _printer: Printer) -> Result:
 
     by = actor(args)
     if not args.job:
-        found = list(selectors.jobs(tenant=by.tenant, limit=args.limit))
-        lines = [f"{job.id}  {job.state:<10} {selectors.progress(job):4.0%}  {job.code}" for job in found]
+        found = selectors.jobs(tenant=by.tenant, limit=args.limit).results
+        lines = [f"{job.id}  {job.state:<10} {selectors.progress(job).fraction:4.0%}  {job.code}" for job in found]
         return Result({"jobs": [row(job) for job in found]}, lines or ["No jobs yet."])
     job = services.cancel(args.job, by=by) if args.cancel else selectors.job(args.job, tenant=by.tenant)
     lines = [f"{job.id}  {job.state}  {job.message}".rstrip(), *([job.hint] if job.hint else [])]

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from generation.errors import RefusedError
 from likeness import env
 from likeness.cli.output import Exit, Printer
 
@@ -55,14 +56,11 @@ def report(error: Exception, printer: Printer) -> int:
     """Say what went wrong; 3 when the gate refused, 1 for everything else."""
     code = str(getattr(error, "code", "internal"))
     hint = str(getattr(error, "hint", "This is a fault of the program; the lines above say where. Please report it."))
-    more = {"job": str(error.job_id)} if getattr(error, "job_id", None) else {}
-    reasons = getattr(error, "reasons", None)
-    if reasons:
-        more["reasons"] = list(reasons)  # type: ignore[assignment]  # one mapping of texts and lists
+    more = {name: value for name in ("job", "reasons") if (value := getattr(error, name, None))}
     printer.error(code, str(error) or type(error).__name__, hint, **more)
     if code == "internal":
         log.error("unexpected error", exc_info=error)
-    return Exit.REFUSED if getattr(error, "refused", False) else Exit.FAILED
+    return Exit.REFUSED if isinstance(error, RefusedError) else Exit.FAILED
 
 
 if __name__ == "__main__":

@@ -36,13 +36,13 @@ def working(printer: Printer) -> Iterator[None]:
     """Have a worker and a sequencer for the length of the block: those that run, or own ones."""
     from django.conf import settings
 
-    from likeness.stack import Stack, is_running
+    from likeness.stack import BEHIND, Stack, is_running
 
     if is_running(settings.LIKENESS_HOME):
         yield
         return
     printer.progress("starting a worker for this command (`likeness up` keeps one running)")
-    with Stack(settings.LIKENESS_HOME, web=False):
+    with Stack(parts=BEHIND):
         yield
 
 
