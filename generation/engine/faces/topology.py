@@ -19,11 +19,11 @@ INNER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 31
 OUTER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
 UPPER_LIDS = (
     (33, 246, 161, 160, 159, 158, 157, 173, 133),
-    (263, 466, 388, 387, 386, 385, 384, 398, 362),
+    (362, 398, 384, 385, 386, 387, 388, 466, 263),
 )
 LOWER_LIDS = (
     (33, 7, 163, 144, 145, 153, 154, 155, 133),
-    (263, 249, 390, 373, 374, 380, 381, 382, 362),
+    (362, 382, 381, 380, 374, 373, 390, 249, 263),
 )
 EYES = tuple(upper + lower[-2:0:-1] for upper, lower in zip(UPPER_LIDS, LOWER_LIDS, strict=True))
 """Both eyes as closed loops."""
@@ -35,11 +35,22 @@ BROWS = ((46, 53, 52, 65, 55, 70, 63, 105, 66, 107), (276, 283, 282, 295, 285, 3
 CHEEKS = (50, 280, 101, 330, 36, 266, 205, 425, 195)
 LEFT_CHEEK = (50, 101, 36, 205, 187, 123)
 RIGHT_CHEEK = (280, 330, 266, 425, 411, 352)
+FOREHEAD = (
+    234, 127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356, 454,
+    372, 383, 300, 293, 334, 296, 336, 107, 66, 105, 63, 70, 156, 143,
+)  # fmt: skip
+"""Forehead and temples, above the brows: where hair may fall."""
 RIGID = (
     1, 2, 4, 5, 6, 8, 9, 10, 33, 50, 93, 98, 116, 127, 133, 151, 168, 195, 197, 234, 263, 280, 323, 327, 345,
     356, 362, 454,
 )  # fmt: skip
 """Points that hardly move with expression."""
+
+
+def mouth() -> Triangles:
+    """(18, 3) int32 triangles that close the inner mouth."""
+    upper, lower = INNER_LIP[:11], (INNER_LIP[0], *INNER_LIP[:9:-1])
+    return np.array(_strip(upper, lower), np.int32)
 
 
 def triangles(connections: bytes) -> Triangles:
@@ -81,7 +92,8 @@ def _strip(upper: tuple[int, ...], lower: tuple[int, ...]) -> list[list[int]]:
     """Triangles between two lids, which share their corner points."""
     strip = []
     for i in range(len(upper) - 1):
-        for corner in ([upper[i], upper[i + 1], lower[i + 1]], [upper[i], lower[i + 1], lower[i]]):
+        # Wound like the triangles of the list, so that they face the same way.
+        for corner in ([upper[i], lower[i + 1], upper[i + 1]], [upper[i], lower[i], lower[i + 1]]):
             if len(set(corner)) == 3:
                 strip.append(corner)
     return strip

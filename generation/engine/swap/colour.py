@@ -11,6 +11,9 @@ Mask = npt.NDArray[np.bool_]
 
 _STRENGTH = 0.8
 _SAMPLES = 4000
+_PLAIN = np.array([2.5, 3.5, 3.5])
+_FINE = 1.2
+_GRAIN = 0.7
 _LIGHT_SIGMA = 0.12  # face widths
 _LIGHT = np.array([0.5, 1.0, 1.0], np.float32)  # half of the lightness: the source keeps its own relief
 
@@ -21,23 +24,37 @@ def match_colour(source: Floats, target: Floats, skin: Mask, *, face_width: floa
     First the linear map that carries the source's mean and covariance to the target's (closed-form optimal
     transport, Pitie and Kokaram 2007), then the low-frequency residual as a light field.
     """
-    matched = _transport(source, target, skin)
-    residual = _light_field(target - matched, skin.astype(np.float32), _LIGHT_SIGMA * face_width)
+    plain = skin & _plain(target, skin)
+    matched = _transport(source, target, plain)
+    residual = _light_field(target - matched, plain.astype(np.float32), _LIGHT_SIGMA * face_width)
     residual *= _LIGHT
     return cv2.add(matched, residual).astype(np.float32, copy=False)
 
 
 def match_sharpness(source: Floats, target: Floats, skin: Mask) -> Floats:
-    """The source, softened until its skin is no sharper than the target's; BGR float32."""
-    fine = source - cv2.GaussianBlur(source, (0, 0), 1.2)
-    wanted, has = 1.25 * _spread(target - cv2.GaussianBlur(target, (0, 0), 1.2), skin), _spread(fine, skin)
-    if has <= wanted:
-        return source
-    return (source - (1 - wanted / has) * fine).astype(np.float32, copy=False)
+    """The source with skin as sharp as the target's: softened, or given some of its grain; BGR float32."""
+    fine = source - cv2.GaussianBlur(source, (0, 0), _FINE)
+    grain = target - cv2.GaussianBlur(target, (0, 0), _FINE)
+    has, wanted = _spread(fine, skin), _spread(grain, skin)
+    if has > 1.25 * wanted:
+        return (source - (1 - 1.25 * wanted / has) * fine).astype(np.float32, copy=False)
+    # Clipped: pores and noise are wanted, the edges of glasses and wrinkles are not.
+    share = _GRAIN * (1 - has / (1.25 * wanted + 1e-6))
+    soft = cv2.GaussianBlur(skin.astype(np.float32), (0, 0), 2 * _FINE)[..., None] * share
+    return np.asarray(source + soft * np.clip(grain, -2 * wanted, 2 * wanted), np.float32)
+
+
+def _plain(lab: Floats, skin: Mask) -> Mask:
+    """Without glare, glasses and shadows: what is far from the skin's own light and colour."""
+    values = _sample(lab, skin)
+    middle = np.median(values, axis=0)
+    spread = np.maximum(np.median(np.abs(values - middle), axis=0) * 1.48, [5, 2, 2])
+    return np.asarray((np.abs(lab - middle) < _PLAIN * spread).all(2), np.bool_)
 
 
 def _spread(fine: Floats, skin: Mask) -> float:
-    return float(fine[..., 1][skin].std())
+    """The usual size of fine detail; a few edges do not count."""
+    return float(np.median(np.abs(fine[..., 1][skin]))) * 1.48
 
 
 def _transport(source: Floats, target: Floats, skin: Mask) -> Floats:

@@ -1,4 +1,4 @@
-"""Where the new face shows: not over hands and hair, not over an open mouth's inside, not over a blink."""
+"""Where the new face shows: not over hands and hair, not over a blink."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from generation.engine.faces.topology import EYES, INNER_LIP, LID_GAPS, MOUTH_GAP, OUTER_LIP, OVAL
+from generation.engine.faces.topology import EYES, LID_GAPS, OUTER_LIP, OVAL
 from generation.engine.swap.draw import hulls, odd, polygon, square
 from generation.engine.swap.portrait import PROTECTED, face_width
 from generation.engine.types import Plane, Points
@@ -16,6 +16,7 @@ Mask = npt.NDArray[np.bool_]
 
 _OCCLUDED = 6.0  # robust deviations from the target's own skin
 _SAMPLES = 4000
+_SHUT = 0.09  # eye height by width
 
 
 def gap(mesh: Points, corners: tuple[int, int, int, int]) -> float:
@@ -62,20 +63,21 @@ def occlusion(lab: Floats, skin: Mask, mesh: Points) -> Floats:
     return np.asarray(np.clip(soft * 1.5, 0, 1), np.float32)
 
 
-def spare_mouth(mask: Floats, mesh: Points) -> None:
-    """Leave the target's own teeth and tongue."""
-    opened = gap(mesh, MOUTH_GAP)
-    if opened > 0.06:
-        inner = polygon(mask.shape, mesh[list(INNER_LIP), :2]).astype(np.float32) / 255
-        soft = cv2.GaussianBlur(inner, (0, 0), max(1.0, face_width(mesh) * 0.008))
-        mask *= 1 - soft * min(1.0, (opened - 0.06) / 0.08)
-
-
 def spare_blinks(mask: Floats, mesh: Points, *, own: tuple[float, float]) -> None:
-    """Leave the target's lids where an eye is much more closed than in the portrait."""
+    """Leave the target's lids where the eyes are much more closed than in the portrait.
+
+    Both eyes together, unless one is shut: half a swap of one eye is worse than none.
+    """
+    now = openness(mesh)
+    both = _shut(sum(now), sum(own))
     width = face_width(mesh)
-    for eye, now, open_eye in zip(EYES, openness(mesh), own, strict=True):
-        if now < 0.55 * open_eye:
+    for eye, one, own_one in zip(EYES, now, own, strict=True):
+        share = max(both, _shut(one, own_one) if one < _SHUT else 0.0)
+        if share > 0:
             lids = cv2.dilate(polygon(mask.shape, mesh[list(eye), :2]), square(odd(width * 0.05)))
             soft = cv2.GaussianBlur(lids.astype(np.float32) / 255, (0, 0), max(0.5, width * 0.02))
-            mask *= 1 - soft * min(1.0, (0.55 * open_eye - now) / (0.2 * open_eye))
+            mask *= 1 - soft * share
+
+
+def _shut(now: float, own: float) -> float:
+    return float(np.clip((0.5 * own - now) / (0.2 * own + 1e-6), 0, 1))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generation.engine.faces.topology import Triangles
-from generation.engine.swap import cover
+from generation.engine.swap import cover, openings
 from generation.engine.swap.blend import multiband
 from generation.engine.swap.colour import match_colour, match_sharpness
 from generation.engine.swap.portrait import Level, face_width, prepare
@@ -85,6 +85,13 @@ class MeshSwapper:
         shape = roi.size[1], roi.size[0]
         warp = backward(roi.to_work(target), level.mesh, self._triangles, shape)
         front = _warped(level, warp, roi.full.shape[1::-1])
+        openings.keep(
+            front,
+            roi.full,
+            mesh=mesh[:, :2] - roi.offset,
+            moved=target - roi.offset,
+            width=face_width(mesh),
+        )
         local = roi.to_work(mesh)
         back_small = _shrink(roi.full, roi.size)
         front_small = _shrink(front, roi.size)
@@ -93,6 +100,8 @@ class MeshSwapper:
         if coverage <= 0:
             return 0.0
         finished = _relight(front_small, back_small, skin, face_width(local))
+        own = openings.openings_mask(shape, roi.to_work(target), face_width(local))
+        finished += (front_small - finished) * own[..., None]
         mask *= strength
         change = multiband(finished, back_small, mask, levels=_LEVELS) - back_small
         _compose(roi.full, front, change, mask, front_small, back_small)
@@ -113,7 +122,6 @@ class MeshSwapper:
         lab = cv2.cvtColor(back, cv2.COLOR_BGR2LAB).astype(np.float32, copy=False)
         mask *= 1 - cover.occlusion(lab, skin, mesh)
         coverage = float(mask[core > 128].mean())
-        cover.spare_mouth(mask, mesh)
         cover.spare_blinks(mask, mesh, own=self._own_eyes)
         return mask, skin, coverage
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from generation.engine.faces.topology import BROWS, CHEEKS, EYES, INNER_LIP, OUTER_LIP, OVAL
+from generation.engine.faces.topology import BROWS, CHEEKS, EYES, FOREHEAD, INNER_LIP, OUTER_LIP, OVAL
 from generation.engine.swap.draw import hulls, odd, polygon, square
 from generation.engine.types import Image, Plane, Points
 
 _MARGIN = 0.25
 _CONFIDENT = 5.5  # robust deviations from the cheeks' chroma
-_LIP_INSET = 0.18  # a smiling portrait's teeth stay out of the lips' texture
+_DARK = 2.2  # robust deviations below the cheeks
+_LIP_INSET = 0.35  # a smiling portrait's teeth stay out of the lips' texture
 PROTECTED = (*EYES, OUTER_LIP, *BROWS)
 
 
@@ -76,7 +78,21 @@ def source_confidence(picture: Image, mesh: Points) -> Plane:
     odd_ones = ((deviation > _CONFIDENT) & ~protected).astype(np.uint8)
     opened = cv2.morphologyEx(odd_ones, cv2.MORPH_OPEN, square(odd(side // 2)))
     inside[cv2.dilate(opened, square(side)) > 0] = 0
+    inside[_fringe(lab[..., 0], skin, mesh, side) > 0] = 0
     return cv2.GaussianBlur(inside, (0, 0), max(0.5, width * 0.02)).astype(np.uint8, copy=False)
+
+
+def _fringe(lightness: npt.NDArray[Any], skin: npt.NDArray[np.bool_], mesh: Points, side: int) -> Plane:
+    """255 where hair falls over the forehead, and above it: darker than the cheeks by far."""
+    middle = float(np.median(lightness[skin]))
+    spread = max(7.0, float(np.median(np.abs(lightness[skin] - middle))) * 1.48)
+    forehead = polygon(lightness.shape[:2], mesh[list(FOREHEAD), :2]) > 0
+    dark = ((lightness < middle - _DARK * spread) & forehead).astype(np.uint8)
+    opened = cv2.morphologyEx(dark, cv2.MORPH_OPEN, square(odd(side // 2)))
+    hair = cv2.dilate(opened, square(side))
+    above = np.maximum.accumulate(hair[::-1], axis=0)[::-1]
+    covered: Plane = (above * forehead * 255).astype(np.uint8)
+    return covered
 
 
 def _deviation(lab: npt.NDArray[np.float32], skin: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:

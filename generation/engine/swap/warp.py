@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from generation.engine.faces.topology import Triangles
+from generation.engine.faces.topology import Triangles, mouth
 from generation.engine.swap.draw import fixed_point
 from generation.engine.types import Image, Points
 
 Floats = npt.NDArray[np.float32]
 
 _MOST_STRETCH = 3.5
+_MOUTH = mouth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,16 @@ def backward(target: Points, source: Points, triangles: Triangles, shape: tuple[
     Triangles are drawn as numbers into one picture and their affine maps gathered from it: one remap for a
     face, not nine hundred.
     """
-    areas = signed_areas(target, triangles)
-    drawn = _draw(target, triangles, areas, shape)
+    closed = np.vstack([triangles, _MOUTH])
+    areas = signed_areas(target, closed)
+    drawn = _draw(target, closed, areas, shape)
     rows, columns = np.nonzero(drawn >= 0)
     number = drawn[rows, columns]
-    affine = _affine(target, source, triangles, areas)[number]
+    affine = _affine(target, source, closed, areas)[number]
     where = np.full((*shape, 2), -1e4, np.float32)
     where[rows, columns] = columns[:, None] * affine[:, 0] + rows[:, None] * affine[:, 1] + affine[:, 2]
     trust = np.zeros(shape, np.float32)
-    trust[rows, columns] = _trust(areas, source, triangles)[number]
+    trust[rows, columns] = _trust(target, source, triangles)[closed].mean(1)[number]
     return Warp(where, drawn >= 0, trust)
 
 
@@ -82,13 +84,11 @@ def _affine(target: Points, source: Points, triangles: Triangles, areas: Floats)
     return np.stack([by_x, by_y, origin], 1).astype(np.float32)
 
 
-def _trust(areas: Floats, source: Points, triangles: Triangles) -> Floats:
-    """0..1 for each triangle: it fades from 1.75 to 3.5 times the median stretch."""
-    stretch = np.abs(areas) / (np.abs(signed_areas(source, triangles)) + 1e-3)
+def _trust(target: Points, source: Points, triangles: Triangles) -> Floats:
+    """0..1 for each point: it fades where its triangles are stretched to 1.75 to 3.5 times the median."""
+    stretch = np.abs(signed_areas(target, triangles)) / (np.abs(signed_areas(source, triangles)) + 1e-3)
     fade = (_MOST_STRETCH - stretch / max(float(np.median(stretch)), 1e-6)) / (_MOST_STRETCH * 0.5)
     fade = np.clip(fade, 0, 1)
     points = int(triangles.max()) + 1
     total = sum(np.bincount(triangles[:, corner], fade, points) for corner in range(3))
-    share = total / np.maximum(1, np.bincount(triangles.ravel(), minlength=points))
-    spread: Floats = share[triangles].mean(1).astype(np.float32)
-    return spread
+    return np.asarray(total / np.maximum(1, np.bincount(triangles.ravel(), minlength=points)), np.float32)
