@@ -98,7 +98,7 @@ class SwapOutcome(Protocol):
 class FaceSwapper(Protocol):
     """Puts the source's face in the place of one face."""
 
-    def swap(self, frame_bgr: Image, mesh: Points) -> SwapOutcome:
+    def swap(self, frame: Image, mesh: Points) -> SwapOutcome:
         """Changes the frame in place, inside the face's region only."""
 
 

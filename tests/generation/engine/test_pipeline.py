@@ -93,11 +93,11 @@ class FakeSwapper:
     outcome: FakeOutcome = field(default_factory=FakeOutcome)
     calls: int = 0
 
-    def swap(self, frame_bgr: Image, mesh: Points) -> FakeOutcome:
+    def swap(self, frame: Image, mesh: Points) -> FakeOutcome:
         assert mesh.shape == (468, 3)
         self.calls += 1
         if self.outcome.strength:
-            frame_bgr[:12] = 255
+            frame[:12] = 255
         return self.outcome
 
 
