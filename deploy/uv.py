@@ -1,7 +1,7 @@
 """Run uv with the package index, extra wheels and certificates that pip is configured with.
 
-uv does not read pip.conf or PIP_*; a site behind a mirror has only these. What the environment says to uv itself
-is left alone.
+uv does not read pip.conf or PIP_*; a site behind a mirror has only these. What the environment says to uv
+itself is left alone.
 
     python deploy/uv.py UV_DIRECTORY pip sync ...
 """

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings as django_settings
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections
 from pytest_django import DjangoDbBlocker, Settings
@@ -101,7 +102,8 @@ def live_database(
 
 @pytest.fixture(autouse=True)
 def _places(request: pytest.FixtureRequest, settings: Settings, session_home: Path) -> None:
-    """No test writes into the checkout's own home, whatever it forgets to ask for."""
+    """No test writes into the checkout's own home, whatever it forgets to ask for, or inherits a throttle."""
+    cache.clear()
     if "home" not in request.fixturenames:
         _move_home(settings, session_home / "home")
 

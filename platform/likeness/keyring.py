@@ -68,13 +68,16 @@ def read_private(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
         raise KeyringError(f"{path} cannot be read: {error.strerror}.") from error
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
+    try:
+        facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
             raise KeyringError(f"{path} is no plain file.")
         if facts.st_mode & 0o077:
             raise KeyringError(f"{path} may be read by others: mode {stat.S_IMODE(facts.st_mode):04o}.")
-        return file.read()
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(handle)
 
 
 def _private_folder(folder: Path) -> None:

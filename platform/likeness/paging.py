@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # reads the settings that name this module
 
 LIMIT_MAX = 200
 
@@ -25,6 +29,19 @@ class CreatedPages(CursorPagination):
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:  # noqa: ARG002
         """Give the view's ``page_order``, or newest first."""
         return tuple(getattr(view, "page_order", self.ordering))
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any] | Sequence[Any], request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        """Give the rows of the page.
+
+        Raises:
+            NotFound: the cursor was not made here.
+        """
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, TypeError, DjangoValidationError):  # a position that is no time or number
+            raise NotFound(self.invalid_cursor_message) from None
 
     def get_page_size(self, request: Request) -> int:
         """Give the limit that the caller asked for.

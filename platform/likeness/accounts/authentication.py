@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from rest_framework.request import Request
 from likeness.accounts.models import ApiKey, User
 from likeness.accounts.services import digest_of
 
+_TOKEN = re.compile(r"lk_([0-9A-Za-z]{8})_([0-9A-Za-z]{43})")
 USED_EVERY = timedelta(minutes=1)  # a write per request would cost more than it tells
 
 
@@ -37,9 +39,9 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 def find_key(token: str) -> ApiKey | None:
     """Give the key that a token opens, if it may be used now."""
-    prefix, _, rest = token.partition("_")
-    identifier, _, secret = rest.partition("_")
-    key = ApiKey.objects.select_related("user").filter(id=identifier).first() if prefix == "lk" else None
+    match = _TOKEN.fullmatch(token)
+    identifier, secret = match.groups() if match else ("", "")
+    key = ApiKey.objects.select_related("user").filter(id=identifier).first() if match else None
     stored = key.digest if key else "0" * 64
     proven = secrets.compare_digest(digest_of(secret), stored)  # as long for an unknown key
     now = timezone.now()

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from likeness.embedded import home as homes
+from likeness.errors import HomeRefusedError
+
+ME = homes.ServerUser(os.geteuid(), os.getegid(), "me", drop=False)
+OTHER_UID = 64321
+
+
+def test_a_new_home_is_private_to_its_user(tmp_path):
+    home = tmp_path / "home"
+    homes.claim(home, user=ME)
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_claiming_twice_is_fine(tmp_path):
+    homes.claim(tmp_path, user=ME)
+    homes.claim(tmp_path, user=ME)
+
+
+def test_a_path_too_long_for_a_socket_is_refused(tmp_path):
+    home = tmp_path / ("x" * 90)
+    with pytest.raises(HomeRefusedError, match="no socket fits"):
+        homes.claim(home, user=ME)
+    assert not home.exists()
+
+
+def test_length_counts_bytes_not_letters(tmp_path):
+    with pytest.raises(HomeRefusedError, match="no socket fits"):
+        homes.claim(tmp_path / ("脸" * 40), user=ME)
+
+
+def test_another_users_cluster_is_refused(tmp_path):
+    (tmp_path / "pg").mkdir()
+    stranger = homes.ServerUser(OTHER_UID, OTHER_UID, "stranger", drop=False)
+    with pytest.raises(HomeRefusedError, match="belongs to user"):
+        homes.claim(tmp_path, user=stranger)
+
+
+def test_a_folder_that_the_servers_user_cannot_enter_is_named(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    stranger = homes.ServerUser(OTHER_UID, OTHER_UID, "stranger", drop=True)
+    with pytest.raises(HomeRefusedError, match="cannot be entered by the user stranger"):
+        homes.claim(closed / "home", user=stranger)
+    assert closed.stat().st_mode & 0o777 == 0o700, "the parent was opened"
+
+
+def test_a_directory_that_another_machine_runs_is_refused(tmp_path):
+    homes.claim(tmp_path, user=ME)
+    (tmp_path / "owner").write_text("bank-7 0123456789abcdef\n")
+    (tmp_path / "pg").mkdir()
+    (tmp_path / "pg" / "postmaster.pid").write_text("1\n")
+    with pytest.raises(HomeRefusedError, match="in use by the machine bank-7"):
+        homes.claim(tmp_path, user=ME)
+
+
+def test_a_directory_that_another_machine_left_cleanly_is_taken_over(tmp_path):
+    (tmp_path / "owner").write_text("bank-7 0123456789abcdef\n")
+    homes.claim(tmp_path, user=ME)
+    assert (tmp_path / "owner").read_text().strip() == homes.machine_id()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/", "ext4"), ("/srv/data/likeness", "nfs4"), ("/srv/database", "ext4"), ("/with space/x", "cifs")],
+)
+def test_file_systems_are_found_by_the_longest_mount(tmp_path, path, kind):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        "/dev/a / ext4 rw 0 0\nserver:/x /srv/data nfs4 rw 0 0\n//server/y /with\\040space cifs rw 0 0\n"
+    )
+    assert homes.file_system(Path(path), mounts=mounts) == kind
+
+
+def test_a_network_file_system_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(homes, "file_system", lambda _: "nfs4")
+    with pytest.raises(HomeRefusedError, match="nfs4, a network file system"):
+        homes.claim(tmp_path, user=ME)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes to another user")
+def test_root_gives_the_server_an_unprivileged_user():
+    user = homes.server_user()
+    assert user.drop
+    assert user.uid != 0
