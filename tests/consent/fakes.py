@@ -90,3 +90,12 @@ def withdraw(consent_id: str, *, identity_id: str, by: Any) -> None:
 
 def withdraw_fails(consent_id: str, *, identity_id: str, by: Any) -> None:
     raise RuntimeError("the queue is not there")
+
+
+class OtherKeyring:
+    """The right keys, but for the one that signs licences."""
+
+    def seed(self, name: str) -> bytes:
+        from likeness.keyring import FileKeyring
+
+        return bytes(32) if name == "licence" else FileKeyring().seed(name)

@@ -1,0 +1,38 @@
+from django.db import connection
+
+from audit import selectors as audit
+from audit.leaf import KeyKind
+from consent import selectors, services
+from tests.consent import fakes
+
+
+def test_each_change_is_in_the_log(home, sequencing, world):
+    row = world.activate()
+    services.revoke(row.id, reason="Changed my mind.", by=world.by["requester"])
+    entry = services.block(image=fakes.picture("chen"), identity_id=None, reason="x", by=world.by["operator"])
+    services.unblock(entry.id, by=world.by["legal"])
+    last = last_event(row.id)
+    audit.receipt(last, timeout_s=10)
+    events = audit.entries(KeyKind.CONSENT, row.id)
+    assert [event.type for event in events] == [
+        "consent.submitted",
+        "consent.approved",
+        "consent.approved",
+        "consent.revoked",
+    ]
+    assert [step.index for step in selectors.history(row.id)] == [event.index for event in events]
+    assert {event.event["document"] for event in events} == {row.document_sha256}
+    assert events[-1].event["epoch"] == 1
+    enrolled = audit.entries(KeyKind.IDENTITY, row.identity_id)[0]
+    assert enrolled.event["subject"] == row.identity.subject
+    assert not {p.sha256 for p in row.identity.portraits.all()} & set(enrolled.event["portraits"])
+    assert "王五".encode() not in b"".join(event.body for event in [*events, enrolled])
+    assert audit.entries(KeyKind.TYPE, "face.blocked")
+
+
+def last_event(consent_id):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT event_id FROM consent_step WHERE consent_id = %s ORDER BY id DESC LIMIT 1", [consent_id]
+        )
+        return cursor.fetchone()[0]
