@@ -12,6 +12,7 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.db.models import Q, Sum
 
+from generation import blobs
 from generation.errors import NotFoundError
 from generation.models import OPEN_STATES, Chunk, Job, JobState, Media
 
@@ -132,6 +133,19 @@ def by_id(job_id: str | uuid.UUID) -> Job | None:
         return Job.objects.filter(pk=job_id).first()
     except (ValidationError, ValueError):
         return None
+
+
+def consents_of(job: Job) -> tuple[str, ...]:
+    """The consents that the job stands on: its source's licence and its performers' releases."""
+    return tuple(job.consents.order_by("id").values_list("consent_id", flat=True))
+
+
+def content_track(job: Job) -> bytes | None:
+    """The recorded thumbnails of the output, or None when they are gone; never delivered to anybody."""
+    if not job.content_sha256 or not blobs.store().exists(job.content_sha256):
+        return None
+    with blobs.store().open(job.content_sha256) as stream:
+        return stream.read()
 
 
 def open_jobs(*, tenant: str) -> int:

@@ -1,0 +1,382 @@
+#!/usr/bin/env python3
+"""Verify an evidence bundle, offline and without the software that made it.
+
+    python verify.py BUNDLE.zip [--vkey LOG.VKEY | --policy POLICY] [--media DIRECTORY] [--json]
+
+Needs Python 3.9 or later and nothing else: one file, because it travels inside the bundle. The key or policy
+must come from someone other than the sender; the key in the bundle shows integrity, not who made it.
+Exit code: 0 when everything in the bundle is proven, 1 when not, 2 on wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import os
+import re
+import sys
+import zipfile
+from typing import Any, NamedTuple
+
+MAX_BYTES = 256 << 20  # of entries and proofs, which are read into memory; nothing is written to disk
+MAX_MEMBERS = 200_000
+DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+ENTRY = re.compile(r"entries/[0-9]{9,19}\.json", re.ASCII)
+Point = tuple[int, int, int, int]
+KeyName = tuple[str, str]  # name and id
+
+
+class RefusedError(Exception):
+    """Something in the bundle or the policy does not hold."""
+
+
+# Ed25519 verification, RFC 8032, 5.1.7.
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+SQRT_MINUS_1 = pow(2, (P - 1) // 4, P)
+
+
+def _add(a: Point, b: Point) -> Point:
+    m = (a[1] - a[0]) * (b[1] - b[0]) % P
+    n = (a[1] + a[0]) * (b[1] + b[0]) % P
+    c, d = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
+    e, f, g, h = n - m, d - c, d + c, n + m
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def _multiply(scalar: int, point: Point) -> Point:
+    total = (0, 1, 1, 0)
+    while scalar:
+        if scalar & 1:
+            total = _add(total, point)
+        point, scalar = _add(point, point), scalar >> 1
+    return total
+
+
+def _point(data: bytes) -> Point | None:
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & ((1 << 255) - 1)
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * SQRT_MINUS_1 % P
+    if y >= P or (x * x - square) % P or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return x, y, 1, x * y % P
+
+
+BASE = _point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether an Ed25519 signature is right."""
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    key, point = _point(public), _point(signature[:32])
+    scalar = int.from_bytes(signature[32:], "little")
+    if BASE is None or key is None or point is None or scalar >= L:
+        return False
+    challenge = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
+    left, right = _multiply(scalar, BASE), _add(point, _multiply(challenge, key))
+    return all((left[i] * right[2] - right[i] * left[2]) % P == 0 for i in (0, 1))
+
+
+def unbase64(text: str) -> bytes:
+    """Strict base64, or RefusedError."""
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise RefusedError("a base64 value is malformed") from None
+    if base64.b64encode(data).decode() != text:
+        raise RefusedError("a base64 value is not canonical")
+    return data
+
+
+class Head(NamedTuple):
+    """A signed tree head and who cosigned it."""
+
+    origin: str
+    size: int
+    root: bytes
+    witnesses: list[str]
+
+
+class Policy:
+    """Trusted log keys, known witnesses and the quorum (https://c2sp.org/tlog-policy)."""
+
+    def __init__(self, text: str) -> None:
+        self.logs: dict[KeyName, bytes] = {}
+        self.witnesses: dict[str, tuple[KeyName, bytes]] = {}
+        self.groups: dict[str, tuple[int, list[str]]] = {}
+        self.quorum = ""
+        self._used: set[object] = {"none"}  # names that are taken, public keys, members of groups
+        self._heads: dict[str, Head] = {}
+        if any(ord(c) < 32 and c not in "\t\n" for c in text):
+            raise RefusedError("the policy holds a control character")
+        for line in text.split("\n"):
+            words = line.split()
+            if words and not words[0].startswith("#"):
+                self._take(words[0], words[1:])
+        if not self.quorum or not self.logs:
+            raise RefusedError("the policy needs a log and exactly one quorum line")
+
+    def _take(self, kind: str, words: list[str]) -> None:
+        if kind == "log" and len(words) in (1, 2):
+            name, public = self._key(words[0], 1)
+            self.logs[name] = public
+        elif kind == "witness" and len(words) in (2, 3):
+            self._once(words[0])
+            self.witnesses[words[0]] = self._key(words[1], 4)
+        elif kind == "group" and len(words) > 2:
+            self._once(words[0])
+            self.groups[words[0]] = self._group(words[1], words[2:])
+        elif kind == "quorum" and len(words) == 1 and not self.quorum:
+            if words[0] != "none" and words[0] not in self.witnesses and words[0] not in self.groups:
+                raise RefusedError("the quorum " + words[0] + " is not defined")
+            self.quorum = words[0]
+        else:
+            raise RefusedError("a policy line is unknown, malformed or repeated: " + kind)
+
+    def _once(self, item: object) -> None:
+        if item in self._used:
+            raise RefusedError("the policy uses a name, a key or a member twice")
+        self._used.add(item)
+
+    def _group(self, count: str, members: list[str]) -> tuple[int, list[str]]:
+        for member in members:
+            if member not in self.witnesses and member not in self.groups:
+                raise RefusedError("the group member " + member + " is not defined")
+            self._once(("member", member))
+        count = {"any": "1", "all": str(len(members))}.get(count, count)
+        if not DECIMAL.fullmatch(count) or not 1 <= int(count) <= len(members):
+            raise RefusedError("a group asks for " + count + " of its members")
+        return int(count), members
+
+    def _key(self, text: str, kind: int) -> tuple[KeyName, bytes]:
+        name, _, rest = text.partition("+")
+        key_id, _, encoded = rest.partition("+")
+        data = unbase64(encoded)
+        right = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4].hex()
+        if not name or len(data) != 33 or data[0] != kind or key_id != right:
+            raise RefusedError("the verifier key of " + (name or "nobody") + " is malformed")
+        self._once(data[1:])
+        return (name, key_id), data[1:]
+
+    def _met(self, name: str, cosigned: list[str]) -> bool:
+        if name not in self.groups:
+            return name == "none" or name in cosigned
+        needed, members = self.groups[name]
+        return sum(self._met(member, cosigned) for member in members) >= needed
+
+    def head(self, note: str) -> Head:
+        """The tree head of a checkpoint that this policy accepts, or RefusedError."""
+        if note not in self._heads:
+            self._heads[note] = self._open(note)
+        return self._heads[note]
+
+    def _open(self, note: str) -> Head:
+        text, gap, lines = note.rpartition("\n\n")
+        rows = text.split("\n")
+        if not gap or not lines.endswith("\n") or any(ord(c) < 32 and c != "\n" for c in note):
+            raise RefusedError("the checkpoint is malformed")
+        if len(rows) < 3 or not all(rows) or not DECIMAL.fullmatch(rows[1]) or len(unbase64(rows[2])) != 32:
+            raise RefusedError("the checkpoint is malformed")
+        signers = [self._signer(line, text + "\n") for line in lines[:-1].split("\n")]
+        cosigned = sorted({name for kind, name in signers if kind == "witness"})
+        if ("log", rows[0]) not in signers:
+            raise RefusedError("no trusted key signed the checkpoint of " + rows[0])
+        if not self._met(self.quorum, cosigned):
+            raise RefusedError("the witnesses that the policy asks for did not cosign")
+        return Head(rows[0], int(rows[1]), unbase64(rows[2]), cosigned)
+
+    def _signer(self, line: str, body: str) -> tuple[str, str]:
+        """Who signed; an unknown key is nobody, a known key with a wrong signature refuses the whole note."""
+        parts = line.split(" ")
+        if len(parts) != 3 or parts[0] != "\u2014" or len(unbase64(parts[2])) <= 4:
+            raise RefusedError("a signature line is malformed")
+        data = unbase64(parts[2])
+        key, value = (parts[1], data[:4].hex()), data[4:]
+        if key in self.logs:
+            if not is_signed(self.logs[key], body.encode(), value):
+                raise RefusedError("the signature of the log " + parts[1] + " is wrong")
+            return "log", parts[1]
+        for name, (known, public) in self.witnesses.items():
+            if key == known:
+                time = int.from_bytes(value[:8], "big")
+                if not time or not is_signed(
+                    public, f"cosignature/v1\ntime {time}\n{body}".encode(), value[8:]
+                ):
+                    raise RefusedError("the signature of the witness " + name + " is wrong")
+                return "witness", name
+        return "nobody", ""
+
+
+def root_from(index: int, size: int, leaf: bytes, proof: list[bytes]) -> bytes:
+    """The root that an inclusion proof leads to (RFC 9162, 2.1.3.2), or RefusedError."""
+    if index >= size or len(proof) > 63 or any(len(item) != 32 for item in proof):
+        raise RefusedError("the proof is malformed")
+    last, root = size - 1, leaf
+    for sibling in proof:
+        if not last:
+            raise RefusedError("the proof is too long")
+        if index & 1 or index == last:
+            root = hashlib.sha256(b"\x01" + sibling + root).digest()
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            root = hashlib.sha256(b"\x01" + root + sibling).digest()
+        index, last = index >> 1, last >> 1
+    if last:
+        raise RefusedError("the proof is too short")
+    return root
+
+
+def check_entry(name: str, leaf: bytes, proof: str, policy: Policy) -> dict[str, Any]:
+    """Prove one entry; what it is, or RefusedError."""
+    top, _, note = proof.partition("\n\n")
+    lines = top.split("\n")
+    if len(lines) > 1 and lines[1].startswith("extra "):
+        del lines[1]  # not authenticated
+    if len(lines) < 2 or lines[0] != "c2sp.org/tlog-proof@v1" or not lines[1].startswith("index "):
+        raise RefusedError("the proof is malformed")
+    index = lines[1][len("index ") :]
+    if not DECIMAL.fullmatch(index) or name != f"entries/{int(index):09d}.json":
+        raise RefusedError("the name of the entry and its proof disagree")
+    head = policy.head(note)
+    root = root_from(
+        int(index), head.size, hashlib.sha256(b"\x00" + leaf).digest(), [unbase64(x) for x in lines[2:]]
+    )
+    if root != head.root:
+        raise RefusedError("the entry is not in the tree of the log")
+    event = json.loads(leaf)
+    told = {key: event[key] for key in ("type", "ts", "job", "consent", "output") if key in event}
+    found = {"index": int(index), "size": head.size, "origin": head.origin, "witnesses": head.witnesses}
+    return {"file": name, "ok": True, **found, **told}
+
+
+def read_bundle(path: str) -> dict[str, bytes]:
+    """The entries, proofs and key of a bundle, or RefusedError."""
+    with zipfile.ZipFile(path) as bundle:
+        infos = bundle.infolist()
+        wanted = [i for i in infos if i.filename.startswith("entries/") or i.filename == "log.vkey"]
+        if len({info.filename for info in infos}) != len(infos) or len(infos) > MAX_MEMBERS:
+            raise RefusedError("the bundle holds a name twice or too many files")
+        if sum(info.file_size for info in wanted) > MAX_BYTES:
+            raise RefusedError("the entries of the bundle are too large")
+        return {info.filename: bundle.read(info) for info in wanted}
+
+
+def check_all(members: dict[str, bytes], policy: Policy) -> list[dict[str, Any]]:
+    """One finding per entry; a file among the entries that proves nothing is a failure."""
+    findings = []
+    names = sorted(name for name in members if name.startswith("entries/"))
+    for name in names:
+        if name.endswith(".tlog-proof") and name[: -len(".tlog-proof")] + ".json" in members:
+            continue
+        try:
+            proof = members.get(name[: -len(".json")] + ".tlog-proof")
+            if not ENTRY.fullmatch(name) or proof is None:
+                raise RefusedError("it is no entry with a proof")
+            findings.append(check_entry(name, members[name], proof.decode(), policy))
+        except (RefusedError, ValueError, TypeError, RecursionError) as error:
+            findings.append({"file": name, "ok": False, "error": str(error)})
+    return findings
+
+
+def match_media(findings: list[dict[str, Any]], directory: str) -> None:
+    """Name the file that each logged output is."""
+    files = {}
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            digest = hashlib.sha256()
+            with open(os.path.join(folder, name), "rb") as file:
+                for block in iter(lambda: file.read(1 << 20), b""):
+                    digest.update(block)
+            files[digest.hexdigest()] = name
+    for finding in findings:
+        if finding.get("output") in files:
+            finding["media"] = files[finding["output"]]
+
+
+def _words(finding: dict[str, Any]) -> str:
+    if not finding["ok"]:
+        return f"NOT PROVEN  {finding['file']}: {finding['error']}"
+    about = f", job {finding['job']}" if "job" in finding else ""
+    media = f"; its output is the file {finding['media']}" if "media" in finding else ""
+    return f"proven      entry {finding['index']} {finding.get('type')} of {finding.get('ts')}{about}{media}"
+
+
+def describe(report: dict[str, Any]) -> str:
+    lines = [_words(finding) for finding in report["entries"]]
+    good = [finding for finding in report["entries"] if finding["ok"]]
+    if report["error"]:
+        lines.append("REFUSED: " + report["error"])
+    for origin, size in sorted({(f["origin"], f["size"]) for f in good}):
+        lines.append(
+            f"The log {origin} signed a tree of {size} entries that holds them, in this order, unchanged."
+        )
+    witnesses = sorted({name for finding in good for name in finding["witnesses"]})
+    lines.append("Cosigned by " + ", ".join(witnesses) + "." if witnesses else "No witness cosigned.")
+    if report["key"] == "bundle":
+        lines.append(
+            "The key came from the bundle itself: this proves integrity, not origin. Get the log's key from"
+        )
+        lines.append("someone other than the sender and run again with --vkey.")
+    lines.append(f"{len(good)} proven, {len(report['entries']) - len(good)} not proven: {report['result']}.")
+    return "\n".join(lines)
+
+
+def verify(path: str, *, policy: str = "", vkey: str = "", media: str = "") -> dict[str, Any]:
+    """Check a whole bundle; `policy` and `vkey` are the texts of such files."""
+    report: dict[str, Any] = {"result": "refused", "key": "given", "error": "", "entries": []}
+    try:
+        members = read_bundle(path)
+        if not policy and not vkey:
+            report["key"] = "bundle"
+            vkey = members.get("log.vkey", b"").decode()
+        findings = check_all(members, Policy(policy or f"log {vkey.strip()}\nquorum none\n"))
+    except (RefusedError, zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        report["error"] = str(error)
+        return report
+    if media:
+        match_media(findings, media)
+    report["entries"] = findings
+    if findings and all(finding["ok"] for finding in findings):
+        report["result"] = "verified"
+    return report
+
+
+def main() -> int:
+    """Run on the command line."""
+    parser = argparse.ArgumentParser(description="Verify an evidence bundle offline.")
+    parser.add_argument("bundle")
+    trust = parser.add_mutually_exclusive_group()
+    trust.add_argument("--vkey", help="a file with the log's verifier key")
+    trust.add_argument("--policy", help="a tlog-policy file")
+    parser.add_argument("--media", default="", help="a directory of files to match by SHA-256")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args()
+    given = {}
+    for name in ("vkey", "policy"):
+        path = getattr(options, name)
+        if path:
+            try:
+                with open(path, encoding="utf-8", newline="") as file:
+                    given[name] = file.read()
+            except (OSError, ValueError) as error:
+                parser.error(f"{path}: {error}")
+            if not given[name].strip():
+                parser.error(f"{path} is empty")
+    report = verify(options.bundle, media=options.media, **given)
+    sys.stdout.write((json.dumps(report) if options.json else describe(report)) + "\n")
+    return 0 if report["result"] == "verified" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
