@@ -31,31 +31,39 @@ _OPTIONS = {
 _LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}
 
 
-def spread(path: Path, limit: int) -> Iterator[Plane]:
-    """Up to ``limit`` frames: key frames over the whole clip, then the frames that follow them.
+def spread(path: Path, limit: int) -> Iterator[tuple[Plane, bool]]:
+    """Up to ``limit`` frames, each with whether it is a key frame: those first, then what follows them.
 
     Raises:
         UnreadableError: nothing can be decoded.
     """
     with _opened(path) as (container, stream):
-        keys = _key_times(stream)
-        chosen = _evenly(keys, min(KEYS_MAX, limit))
+        starts: list[int | None] = list(_evenly(_key_times(stream), min(KEYS_MAX, limit)))
         given = 0
-        for time in chosen:
-            for luma in _from(container, stream, time, 0, 1, 1):
-                yield luma
+        for time in starts:
+            for luma in _from(container, stream, time, skip=0, stride=1, count=1):
+                yield luma, True
                 given += 1
-        if not chosen:  # no index: play from the start
-            chosen, given = [None], 0
-        each = -(-(limit - given) // len(chosen)) if limit > given else 0
-        stride = _stride(stream, len(chosen), each)
-        for time in chosen:
+        starts = starts or [None]  # no index: play from the start
+        each = -(-(limit - given) // len(starts))
+        stride = _stride(stream, len(starts), each)
+        for time in starts:
             skip = 0 if time is None else stride
-            for luma in _from(container, stream, time, skip, stride, min(each, limit - given)):
-                yield luma
+            count = min(each, limit - given)
+            for luma in _from(container, stream, time, skip=skip, stride=stride, count=count):
+                yield luma, False
                 given += 1
         if not given:
             raise UnreadableError(f"{path.name} has no frame that can be decoded.")
+
+
+def probe(path: Path) -> None:
+    """Make sure that there is a picture to decode.
+
+    Raises:
+        UnreadableError: there is none.
+    """
+    next(spread(path, 1))
 
 
 def first_middle_last(path: Path) -> list[Plane]:
@@ -109,9 +117,9 @@ def _key_times(stream: Any) -> list[int]:
     return [entry.timestamp for entry in stream.index_entries if entry.is_keyframe]
 
 
-def _evenly(times: list[int], count: int) -> list[int | None]:
+def _evenly(times: list[int], count: int) -> list[int]:
     if len(times) <= count:
-        return list(times)
+        return times
     return [times[at * len(times) // count] for at in range(count)]
 
 
@@ -123,7 +131,7 @@ def _stride(stream: Any, runs: int, each: int) -> int:
 
 
 def _from(
-    container: Any, stream: Any, time: int | None, skip: int, stride: int, count: int
+    container: Any, stream: Any, time: int | None, *, skip: int, stride: int, count: int
 ) -> Iterator[Plane]:
     """``count`` frames from a key frame on."""
     if count <= 0:

@@ -1,7 +1,7 @@
 """The label in the metadata: the AIGC JSON of GB 45438-2025 and the IPTC digital source type.
 
-One JSON object a file, one copy of it. JPEG and PNG hold it in XMP (TC260-PG-20259A); MP4 under the key ``AIGC``
-of ``moov.udta.meta`` (TC260-PG-20257A): the engine's muxer writes it, here is the text and the reader.
+One JSON object a file, one copy of it. JPEG and PNG hold it in XMP (TC260-PG-20259A); MP4 under the key
+``AIGC`` of ``moov.udta.meta`` (TC260-PG-20257A): the engine's muxer writes it, here are text and reader.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from watermark import containers
+from watermark import containers, mp4
 from watermark.containers import Kind
 from watermark.errors import AigcLabelError, ContainerError, LabelLostError, ProviderCodeError
 

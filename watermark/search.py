@@ -16,18 +16,16 @@ import cv2
 import numpy as np
 import scipy.fft
 
-from watermark.errors import DecodeLimitError, UnsupportedFrameError
+from watermark.errors import DecodeLimitError
+from watermark.evidence import Evidence
 from watermark.invisible import (
     SEARCH_TILES,
     TILE,
     Carrier,
     Correlation,
     Field,
-    Plane,
-    canonical_size,
     correlate,
     decode,
-    residual,
 )
 from watermark.payload import TAG_BITS
 
@@ -97,37 +95,6 @@ class Tally:
             raise DecodeLimitError(f"The limit of {self._max} decodes is reached.")
         self.decodes += 1
         return decode(carrier, found, sign=sign)
-
-
-class Evidence:
-    """Frames of one clip, kept at canonical size, and the sum of their residuals."""
-
-    def __init__(self) -> None:
-        self.frames: list[Plane] = []
-        self.total: Field = np.zeros((0, 0), np.float32)
-
-    def add(self, luma: Plane) -> None:
-        """Add one frame; one of another shape than the first says nothing about it and is left out.
-
-        Raises:
-            UnsupportedFrameError: the frame is too small or too long to look at.
-        """
-        if luma.ndim != 2 or min(luma.shape) < 32 or max(luma.shape) > 8 * min(luma.shape):
-            raise UnsupportedFrameError(f"A frame of shape {luma.shape} cannot be searched for the mark.")
-        size = canonical_size(luma.shape[0], luma.shape[1])
-        if size[0] < luma.shape[1]:
-            luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
-        if self.frames and luma.shape != self.frames[0].shape:
-            return
-        fresh = residual(luma)
-        self.frames.append(luma)
-        self.total = fresh if len(self.frames) == 1 else self.total + fresh
-
-    def at_scale(self, scale: float) -> Field:
-        """The sum again, from a front end at another size of the picture."""
-        wide, tall = canonical_size(*self.frames[0].shape)
-        size = (max(8, round(wide * scale)), max(8, round(tall * scale)))
-        return np.asarray(np.sum([residual(frame, size) for frame in self.frames], axis=0), np.float32)
 
 
 def groups_of(carriers: Sequence[Carrier]) -> list[list[Carrier]]:

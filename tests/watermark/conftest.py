@@ -1,9 +1,14 @@
+from datetime import UTC, datetime
+
+import av
 import cv2
 import numpy as np
 import pytest
 from skimage import data
 
+from watermark import c2pa
 from watermark.invisible import Carrier, Embedder
+from watermark.metadata import AigcLabel
 from watermark.payload import MarkKeys
 
 MARK_ID = 0x9F3C6A1B22D0E417
@@ -73,5 +78,57 @@ def marked(carrier, mark_id):
         for copy in copies:
             embedder.embed(copy)
         return copies
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def chain():
+    return c2pa.make_chain("示范银行 Sample Bank", datetime.now(UTC))
+
+
+@pytest.fixture(scope="session")
+def manifest(mark_id):
+    return c2pa.ManifestInput(
+        title="teller",
+        mark_id=mark_id,
+        statement=c2pa.ConsentStatement(
+            "con_5d1f0c7e9a33b2aa", "likeness.example/audit", 48213, "ab" * 32, "2026-11"
+        ),
+        when=datetime(2026, 11, 20, 7, 12, tzinfo=UTC),
+        ingredients=(
+            c2pa.Ingredient(c2pa.Role.DRIVING, "driving clip", "11" * 32),
+            c2pa.Ingredient(c2pa.Role.IDENTITY, "identity asset", "22" * 32),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def aigc():
+    return AigcLabel.of_output(
+        credit_code="91110000100012345X",
+        application="DEMO",
+        produce_id="7c1d2f9e0a5b4c33",
+        reference="leaf 48213",
+    )
+
+
+@pytest.fixture(scope="session")
+def muxed():
+    """muxed(planes, path, tags): an MP4 as the engine's join writes it; other ``movflags`` drop the tags."""
+
+    def make(planes, path, tags=None, movflags="+use_metadata_tags+faststart", crf=20):
+        h, w = planes[0].shape
+        with av.open(str(path), "w", format="mp4", options={"movflags": movflags}) as out:
+            out.metadata.update(tags or {})
+            stream = out.add_stream("libx264", rate=24)
+            stream.width, stream.height, stream.pix_fmt = w, h, "yuv420p"
+            stream.options = {"crf": str(crf), "preset": "veryfast", "g": "48"}
+            grey = np.full((h // 2, w), 128, np.uint8)
+            for y in planes:
+                frame = av.VideoFrame.from_ndarray(np.concatenate([y, grey]), format="yuv420p")
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode())
+        return path
 
     return make

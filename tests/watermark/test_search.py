@@ -5,9 +5,10 @@ import pytest
 
 from tests.watermark import attacks
 from watermark.errors import DecodeLimitError, UnsupportedFrameError
+from watermark.evidence import Evidence
 from watermark.invisible import Carrier, correlate, residual
 from watermark.payload import MarkKeys
-from watermark.search import Evidence, Tally, at_identity, everywhere, groups_of
+from watermark.search import Tally, at_identity, everywhere, groups_of
 
 PICTURE_ATTACKS = {
     "none": lambda y: y,

@@ -1,0 +1,181 @@
+"""What a file says about where it comes from: every mark on it, each reported, whatever the others say.
+
+Cheap first: content credential, AIGC label, then the invisible mark within a budget of time. That no mark is
+found never means that a file was not generated. The detector holds keys and is an oracle: its callers limit
+the rate, and give outsiders neither z nor geometry.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from watermark import c2pa, frames, metadata
+from watermark.c2pa import C2paRead, C2paState
+from watermark.errors import UnreadableError, UnsupportedFrameError
+from watermark.evidence import Evidence
+from watermark.invisible import Carrier
+from watermark.metadata import AigcRead
+from watermark.search import Finding, Geometry, Tally, at_identity, everywhere, groups_of
+
+ATTEMPTS = frozenset({1, 4, 12, 24, 48, 96})
+"""Numbers of frames after which a decode is tried."""
+
+
+class MarkState(StrEnum):
+    """What is known of the invisible mark."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    SUSPECTED = "suspected"
+    NOT_RUN = "not-run"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRead:
+    """What the search for the invisible mark found, with the bound of its error."""
+
+    state: MarkState
+    mark_id: int | None = None
+    key_id: str = ""
+    tenant: str = ""
+    z: float = 0.0
+    decodes: int = 0
+    false_positive_bound: float = 0.0
+    geometry: Geometry | None = None
+    inverted: bool = False
+    """The mark was subtracted more than once: proof of tampering."""
+    frames: int = 0
+    seconds: float = 0.0
+    complete: bool = True
+    """False when the budget was spent before all was tried: then ``absent`` is not known."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Every layer of one file."""
+
+    c2pa: C2paRead
+    label: AigcRead
+    mark: MarkRead
+
+    @property
+    def conflict(self) -> bool:
+        """Whether a trusted credential and the invisible mark name two different outputs."""
+        named = self.c2pa.mark_id if self.c2pa.state is C2paState.TRUSTED else None
+        return None not in (named, self.mark.mark_id) and named != self.mark.mark_id
+
+    def as_record(self) -> dict[str, Any]:
+        """A JSON-ready record; ids as 16 hexadecimal characters."""
+        record = asdict(self)
+        for layer in ("c2pa", "mark"):
+            mark_id = record[layer]["mark_id"]
+            record[layer]["mark_id"] = None if mark_id is None else f"{mark_id:016x}"
+        return record
+
+
+def detect(
+    path: Path,
+    *,
+    carriers: Sequence[Carrier],
+    anchors_pem: str,
+    budget_s: float = 15.0,
+    frame_limit: int = 96,
+    max_decodes: int = 1000,
+) -> Detection:
+    """Read every layer of a picture or clip.
+
+    ``carriers``: of all active master secrets and tenants, newest first. ``budget_s`` bounds the search.
+
+    Raises:
+        UnreadableError: the file is missing or no picture can be decoded from it.
+        DecodeLimitError: so many carriers that the promised bound could not be kept.
+    """
+    if not path.is_file():
+        raise UnreadableError(f"{path.name} is not a file.")
+    credential = c2pa.read(path, anchors_pem)
+    label = metadata.read_label(path)
+    tally = Tally(budget_s=budget_s, max_decodes=max_decodes)
+    mark = read_mark(path, carriers=carriers, tally=tally, frame_limit=frame_limit)
+    return Detection(credential, label, mark)
+
+
+def read_mark(
+    path: Path, *, carriers: Sequence[Carrier], tally: Tally, frame_limit: int = 96
+) -> MarkRead:
+    """Search a file for the invisible mark: as it is after more and more frames, then in every geometry.
+
+    Raises:
+        UnreadableError: no picture can be decoded.
+    """
+    start = time.monotonic()
+    if not carriers or tally.out_of_time():
+        frames.probe(path)
+        return MarkRead(MarkState.NOT_RUN, complete=False, reason="no keys or no time were given")
+    groups, evidence = groups_of(carriers), Evidence()
+    try:
+        found = _upright(path, groups, evidence, tally, frame_limit)
+        if found.mark_id is None:
+            found = _anywhere(groups, evidence, tally, found)
+    except UnsupportedFrameError as error:
+        return MarkRead(MarkState.NOT_RUN, complete=False, reason=str(error))
+    return _report(found, tally, len(evidence.frames), time.monotonic() - start)
+
+
+def _upright(
+    path: Path, groups: list[list[Carrier]], evidence: Evidence, tally: Tally, frame_limit: int
+) -> Finding:
+    """Add frame after frame and try where it costs little: the sum is decoded, not the frames."""
+    found = Finding()
+    for luma, key in frames.spread(path, frame_limit):
+        evidence.add(luma, key=key)
+        if len(evidence.frames) in ATTEMPTS:
+            found = _better(found, at_identity(groups, evidence, tally, (0,)))
+        if found.mark_id is not None or tally.out_of_time():
+            return found
+    return _better(found, at_identity(groups, evidence, tally, range(4)))
+
+
+def _anywhere(groups: list[list[Carrier]], evidence: Evidence, tally: Tally, found: Finding) -> Finding:
+    """The whole search, over the key frames alone and over all frames.
+
+    Inter frames of a moving picture drag the mark along and blur the sum; in a still one they help.
+    """
+    for part in evidence.parts():
+        if found.mark_id is None and not tally.out_of_time():
+            found = _better(found, everywhere(groups, part, tally))
+    return found
+
+
+def _better(one: Finding, other: Finding) -> Finding:
+    if other.mark_id is not None:
+        return other
+    best = max(one, other, key=lambda finding: abs(finding.z))
+    return replace(best, suspected=one.suspected or other.suspected)
+
+
+def _report(found: Finding, tally: Tally, count: int, seconds: float) -> MarkRead:
+    if found.mark_id is not None:
+        state = MarkState.PRESENT
+    else:
+        state = MarkState.SUSPECTED if found.suspected else MarkState.ABSENT
+    keys = found.carrier.keys if found.carrier else None
+    return MarkRead(
+        state,
+        found.mark_id,
+        keys.key_id if keys else "",
+        keys.tenant if keys else "",
+        round(found.z, 2),
+        tally.decodes,
+        tally.false_positive_bound,
+        found.geometry if found.mark_id is not None else None,
+        found.inverted,
+        count,
+        round(seconds, 3),
+        found.mark_id is not None or not tally.spent,
+    )

@@ -1,0 +1,80 @@
+"""The last look at a sealed file before delivery: every mark is read back, or the file is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from watermark import c2pa, frames, metadata
+from watermark.c2pa import C2paRead
+from watermark.detect import MarkRead, MarkState, read_mark
+from watermark.errors import MarkUnreadableError, VisibleLabelLostError
+from watermark.invisible import Carrier
+from watermark.metadata import AigcLabel
+from watermark.search import Tally
+from watermark.visible import SEEN_MIN, Label
+
+FRAMES = 24
+BUDGET_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What a sealed file was seen to carry."""
+
+    mark: MarkRead
+    label: AigcLabel
+    credential: C2paRead
+    visible: tuple[float, ...] = ()
+    """Correlation of the visible label on the first, middle and last frame."""
+
+
+def read_back(
+    path: Path,
+    *,
+    carriers: Sequence[Carrier],
+    mark_id: int,
+    aigc_json: str,
+    anchors_pem: str,
+    visible: Label | None = None,
+) -> ReadBack:
+    """Read all marks of a sealed file.
+
+    Raises:
+        MarkUnreadableError: the invisible mark does not give this id from 24 frames, upright.
+        VisibleLabelLostError: the first, middle or last frame does not show the label.
+        LabelLostError: the AIGC label is missing or not the one written, octet for octet.
+        CredentialInvalidError: the credential is not Trusted under our root, or names another mark.
+        UnreadableError: the file cannot be decoded.
+    """
+    credential = c2pa.check(path, anchors_pem, mark_id=mark_id)
+    label = metadata.check_label(path, aigc_json)
+    seen = check_visible(path, visible) if visible else ()
+    return ReadBack(check_mark(path, carriers=carriers, mark_id=mark_id), label, credential, seen)
+
+
+def check_mark(path: Path, *, carriers: Sequence[Carrier], mark_id: int) -> MarkRead:
+    """Read the invisible mark of an encoded file back.
+
+    Raises:
+        MarkUnreadableError: it does not give this id, or gives it only after a search for its geometry.
+    """
+    found = read_mark(path, carriers=carriers, tally=Tally(budget_s=BUDGET_S), frame_limit=FRAMES)
+    if found.state is not MarkState.PRESENT:
+        raise MarkUnreadableError(f"The mark of {path.name} is {found.state} after {found.frames} frames.")
+    if found.mark_id != mark_id or found.inverted:
+        raise MarkUnreadableError(f"{path.name} carries another mark than the one written.")
+    return found
+
+
+def check_visible(path: Path, label: Label) -> tuple[float, ...]:
+    """Look for the visible label on the first, middle and last frame.
+
+    Raises:
+        VisibleLabelLostError: one of them does not show it.
+    """
+    seen = tuple(label.check(luma) for luma in frames.first_middle_last(path))
+    if min(seen) < SEEN_MIN:
+        raise VisibleLabelLostError(f"The label of {path.name} shows at only {min(seen):.2f} of {SEEN_MIN}.")
+    return seen
