@@ -28,10 +28,10 @@ class Entry:
 NAVIGATION = (
     Entry("home", _("Overview"), "home", "home", access.EVERYONE),
     Entry("reviews", _("Reviews"), "review-list", "review", access.REVIEWERS),
-    Entry("identities", _("Identities"), "identity-list", "person", access.SEE_CONSENTS),
-    Entry("consents", _("Licences"), "consent-list", "licence", access.SEE_CONSENTS),
-    Entry("jobs", _("Jobs"), "job-list", "film", access.SEE_JOBS),
-    Entry("provenance", _("Provenance"), "provenance", "search", access.LOOK_UP),
+    Entry("identities", _("Identities"), "identity-list", "person", access.EVERYONE),
+    Entry("consents", _("Licences"), "consent-list", "licence", access.EVERYONE),
+    Entry("jobs", _("Jobs"), "job-list", "film", access.EVERYONE),
+    Entry("provenance", _("Provenance"), "provenance", "search", access.EVERYONE),
     Entry("log", _("Log"), "log-list", "log", access.SEE_LOG),
     Entry("blocklist", _("Blocklist"), "block-list", "block", access.BLOCK),
 )

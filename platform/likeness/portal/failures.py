@@ -23,7 +23,7 @@ class Fault:
     code: str = ""
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def bad_request(request: HttpRequest, _exception: Exception | None = None) -> HttpResponse:
     """400: the request was malformed."""
     fault = Fault(
         _("That request could not be read"),
@@ -33,7 +33,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     return _page(request, fault, status=400)
 
 
-def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def forbidden(request: HttpRequest, _exception: Exception | None = None) -> HttpResponse:
     """403: the person's role is not enough."""
     fault = Fault(
         _("Your role does not include this"),
@@ -43,7 +43,10 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _page(request, fault, status=403)
 
 
-def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failed(
+    request: HttpRequest,
+    reason: str = "",  # noqa: ARG001  Django passes it by name
+) -> HttpResponse:
     """403: the form was too old or came from elsewhere."""
     fault = Fault(
         _("This form has expired"),
@@ -53,7 +56,7 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _page(request, fault, status=403)
 
 
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def not_found(request: HttpRequest, _exception: Exception | None = None) -> HttpResponse:
     """404: nothing there, or nothing of this tenant."""
     fault = Fault(
         _("There is nothing here"),

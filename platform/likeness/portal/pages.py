@@ -15,15 +15,16 @@ from django.views import View
 from audit.errors import AuditError
 from audit.events import Actor
 from consent.errors import ConsentError
+from generation.engine.errors import EngineError
 from generation.errors import GenerationError
+from likeness.accounts.roles import Role
 from likeness.api import status_of
 from likeness.errors import LikenessError
-from likeness.accounts.roles import Role
 from likeness.portal import access, failures
 from likeness.portal.wording.faults import explain
 from watermark.errors import WatermarkError
 
-DOMAIN_ERRORS = (AuditError, ConsentError, GenerationError, LikenessError, WatermarkError)
+DOMAIN_ERRORS = (AuditError, ConsentError, EngineError, GenerationError, LikenessError, WatermarkError)
 """The error roots of the packages: each has a stable code and a hint."""
 HTTP_NOT_FOUND = 404
 
@@ -56,9 +57,11 @@ class Page(View):
         """The tenant to which everything on this page belongs."""
         return self.actor.tenant
 
-    def show(self, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    def show(
+        self, request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
+    ) -> HttpResponse:
         """Render a template of the portal inside its section."""
-        return render(self.request, template, {"section": self.section, **context}, status=status)
+        return render(request, template, {"section": self.section, **context}, status=status)
 
 
 class Change(Page):
@@ -69,7 +72,7 @@ class Change(Page):
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         """Call the service; what it refuses is told on the page the person came from."""
         try:
-            told = self.change(request, **kwargs)
+            told = self.change(**kwargs)
         except DOMAIN_ERRORS as error:
             if status_of(error) == HTTP_NOT_FOUND:
                 raise
@@ -79,7 +82,7 @@ class Change(Page):
             messages.success(request, told)
         return redirect(self.back(**kwargs))
 
-    def change(self, request: HttpRequest, **kwargs: Any) -> str:
+    def change(self, **kwargs: Any) -> str:
         """Do it; returns what to tell the person."""
         raise NotImplementedError
 

@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from django.urls import path
 
-from likeness.portal import home, session
+from likeness.portal import audit, consent, gate, home, identities, session
 
 urlpatterns = [
     path("", home.HomeView.as_view(), name="home"),
     path("sign-in/", session.SignInView.as_view(), name="sign-in"),
     path("sign-out/", session.SignOutView.as_view(), name="sign-out"),
     path("language/", session.LanguageView.as_view(), name="language"),
+    path("reviews/", consent.ReviewListView.as_view(), name="review-list"),
+    path("licences/", consent.ConsentListView.as_view(), name="consent-list"),
+    path("licences/<slug:consent_id>/", consent.ConsentDetailView.as_view(), name="consent-detail"),
+    path("licences/<slug:consent_id>/approve/", consent.ConsentApproveView.as_view(), name="consent-approve"),
+    path("licences/<slug:consent_id>/reject/", consent.ConsentRejectView.as_view(), name="consent-reject"),
+    path("licences/<slug:consent_id>/revoke/", consent.ConsentRevokeView.as_view(), name="consent-revoke"),
+    path("portraits/<slug:portrait_id>/", consent.PortraitView.as_view(), name="portrait"),
+    path("identities/", identities.IdentityListView.as_view(), name="identity-list"),
+    path("identities/enrol/", identities.IdentityEnrolView.as_view(), name="identity-enrol"),
+    path("identities/<slug:identity_id>/", identities.IdentityDetailView.as_view(), name="identity-detail"),
+    path(
+        "identities/<slug:identity_id>/licence/",
+        identities.ConsentSubmitView.as_view(),
+        name="consent-submit",
+    ),
+    path("record/", audit.LogListView.as_view(), name="log-list"),
+    path("record/checkpoint/", audit.LogCheckpointView.as_view(), name="log-checkpoint"),
+    path("record/<int:index>/", audit.LogEntryView.as_view(), name="log-entry"),
+    path("record/<int:index>/proof/", audit.LogProofView.as_view(), name="log-proof"),
+    path("blocklist/", gate.BlockListView.as_view(), name="block-list"),
+    path("blocklist/<slug:entry_id>/remove/", gate.BlockRemoveView.as_view(), name="block-remove"),
 ]
+
+if find_spec("generation.services"):
+    from likeness.portal import generation
+
+    urlpatterns += [
+        path("jobs/", generation.JobListView.as_view(), name="job-list"),
+        path("jobs/new/", generation.JobCreateView.as_view(), name="job-create"),
+        path("jobs/<uuid:job_id>/", generation.JobDetailView.as_view(), name="job-detail"),
+        path("jobs/<uuid:job_id>/cancel/", generation.JobCancelView.as_view(), name="job-cancel"),
+        path("jobs/<uuid:job_id>/download/", generation.JobDownloadView.as_view(), name="job-download"),
+        path("jobs/<uuid:job_id>/output/", generation.JobOutputView.as_view(), name="job-output"),
+        path("jobs/<uuid:job_id>/<slug:which>.jpg", generation.JobPictureView.as_view(), name="job-picture"),
+    ]
+if find_spec("likeness.provenance"):
+    from likeness.portal import provenance
+
+    urlpatterns += [path("provenance/", provenance.ProvenanceView.as_view(), name="provenance")]

@@ -6,7 +6,7 @@ PATHS: dict[str, str] = {
     "home": '<path d="M4 11.5 12 5l8 6.5"/><path d="M6.5 10v9h11v-9"/><path d="M10 19v-5h4v5"/>',
     "review": '<path d="M8 4.5h8v3H8z"/><path d="M8 6H5.5v14h13V6H16"/><path d="m9 13.5 2.2 2.2 4-4.4"/>',
     "person": '<circle cx="12" cy="8.5" r="3.7"/><path d="M4.8 20c.6-4 3.4-6.2 7.2-6.2s6.6 2.2 7.2 6.2"/>',
-    "licence": '<path d="M6 3.5h8.5L18.5 8v12.5H6z"/><path d="M14 3.5V8.5h4.5"/><path d="M9 12h6M9 15.5h3.5"/>',
+    "licence": '<path d="M6 3.5h8.5L18.5 8v12.5H6zM14 3.5V8.5h4.5M9 12h6M9 15.5h3.5"/>',
     "film": '<rect x="3.5" y="5.5" width="17" height="13" rx="2"/><path d="m10.3 9.3 4.4 2.7-4.4 2.7z"/>',
     "search": '<circle cx="10.8" cy="10.8" r="6.3"/><path d="m15.5 15.5 5 5"/>',
     "log": '<path d="M5 6h14M5 12h14M5 18h9"/><circle cx="18.5" cy="18" r="1.6"/>',
@@ -19,7 +19,8 @@ PATHS: dict[str, str] = {
     "info": '<circle cx="12" cy="12" r="8.3"/><path d="M12 11v5.2M12 7.8V8"/>',
     "menu": '<path d="M4 7h16M4 12h16M4 17h16"/>',
     "out": '<path d="M13.5 4.5h-8v15h8"/><path d="M10 12h10M16.5 8.5 20 12l-3.5 3.5"/>',
-    "globe": '<circle cx="12" cy="12" r="8.3"/><path d="M3.7 12h16.6M12 3.7c5 5 5 11.6 0 16.6-5-5-5-11.6 0-16.6"/>',
+    "globe": '<circle cx="12" cy="12" r="8.3"/>'
+    '<path d="M3.7 12h16.6M12 3.7c5 5 5 11.6 0 16.6-5-5-5-11.6 0-16.6"/>',
     "back": '<path d="m14.5 5.5-6.5 6.5 6.5 6.5"/>',
     "next": '<path d="m9.5 5.5 6.5 6.5-6.5 6.5"/>',
     "plus": '<path d="M12 5v14M5 12h14"/>',
@@ -27,7 +28,8 @@ PATHS: dict[str, str] = {
     "download": '<path d="M12 4.5v11M7.5 11l4.5 4.5 4.5-4.5"/><path d="M4.5 15v4.5h15V15"/>',
     "seal": '<circle cx="12" cy="9.5" r="5.8"/><path d="m8.2 14-1.7 6.5 5.5-2.7 5.5 2.7-1.7-6.5"/>'
     '<path d="m9.7 9.6 1.6 1.6 3-3.2"/>',
-    "shield": '<path d="M12 3.5 5 6v5.5c0 4.3 2.7 7.4 7 9 4.3-1.6 7-4.7 7-9V6z"/><path d="m9 12 2.2 2.2 4-4.4"/>',
+    "shield": '<path d="M12 3.5 5 6v5.5c0 4.3 2.7 7.4 7 9 4.3-1.6 7-4.7 7-9V6z"/>'
+    '<path d="m9 12 2.2 2.2 4-4.4"/>',
     "spin": '<path d="M12 3.7a8.3 8.3 0 1 1-8.3 8.3"/>',
     "undo": '<path d="M8.5 5 4.5 9l4 4"/><path d="M4.5 9h9a5.3 5.3 0 0 1 0 10.5H9"/>',
 }

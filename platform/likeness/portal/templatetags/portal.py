@@ -15,6 +15,8 @@ from django.utils.translation import ngettext
 
 from likeness.portal.templatetags.icons import MARK, PATHS
 from likeness.portal.wording import terms
+from likeness.portal.wording.events import Told, tell
+from likeness.portal.wording.quality import Measure, measures_of
 from likeness.portal.wording.states import chip
 
 register = template.Library()
@@ -67,7 +69,7 @@ def moment(value: datetime | str | None) -> SafeString | str:
         return ""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
     local = timezone.localtime(at)
-    text = formats.date_format(local, "SHORT_DATETIME_FORMAT") if local else ""
+    text = formats.date_format(local, _("j M Y, H:i"))
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', at.isoformat(), f"{local:%Y-%m-%d %H:%M:%S %Z}", text
     )
@@ -79,9 +81,7 @@ def day(value: datetime | str | None) -> SafeString | str:
     if not value:
         return ""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return format_html(
-        '<time datetime="{}">{}</time>', at.isoformat(), formats.date_format(at, "DATE_FORMAT")
-    )
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), formats.date_format(at, _("j F Y")))
 
 
 @register.simple_tag
@@ -106,7 +106,7 @@ def _since(value: datetime) -> str:
     if seconds < 30 * DAY_S:
         days = seconds // DAY_S
         return ngettext("%(n)d day ago", "%(n)d days ago", days) % {"n": days}
-    return formats.date_format(timezone.localtime(value), "DATE_FORMAT")
+    return formats.date_format(timezone.localtime(value), _("j F Y"))
 
 
 @register.filter
@@ -133,3 +133,45 @@ def clock(seconds: float | None) -> str:
     """A length in minutes and seconds."""
     whole = round(seconds or 0)
     return f"{whole // MINUTE_S}:{whole % MINUTE_S:02d}"
+
+
+@register.filter
+def joined(items: Any) -> str:
+    """Several texts in one line, as the language joins lists."""
+    return _(", ").join(str(item) for item in items)
+
+
+@register.filter
+def state_word(value: str) -> str:
+    """The word of a state alone."""
+    return str(chip(value).label)
+
+
+@register.filter
+def step_word(what: str, role: str) -> str:
+    """What happened to a licence, and in which role."""
+    return str(tell({"type": f"consent.{what}", "role": role}).label)
+
+
+@register.simple_tag
+def told(event: Any) -> Told:
+    """An entry of the log in words."""
+    return tell(event)
+
+
+@register.filter
+def measures(quality: Any) -> tuple[Measure, ...]:
+    """A portrait's measures in words."""
+    return measures_of(quality)
+
+
+@register.filter
+def listed(value: Any) -> str:
+    """A list of tokens, one a line's length apart; anything else as it is."""
+    return ", ".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
+
+
+@register.filter
+def text(value: Any) -> str:
+    """Bytes of a leaf as the text that they are."""
+    return bytes(value).decode(errors="replace")

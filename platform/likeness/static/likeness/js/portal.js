@@ -58,7 +58,7 @@ async function copyText(button) {
 /** A form is sent once: a second click while it travels does nothing. */
 function sendOnce(event) {
   const form = event.target;
-  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.method !== "post" || event.defaultPrevented || "repeat" in form.dataset) return;
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = "1";
   const button = event.submitter;

@@ -1,0 +1,123 @@
+"""Jobs as the pages show them: the person by name, the stages, the reasons in words, the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from audit import selectors as log
+from audit.errors import AuditError
+from audit.leaf import KeyKind
+from consent import selectors as consents
+from consent.errors import ConsentError
+from generation import selectors
+from likeness.portal import people
+from likeness.portal.wording.reasons import Reason, reason
+
+OPEN = frozenset({"admitting", "queued", "running", "sealing"})
+"""States of a job that still moves."""
+STOP_POLLING = 286
+"""htmx swaps the answer in and asks no more."""
+STAGES = (
+    ("admitting", _("Check")),
+    ("queued", _("Queue")),
+    ("running", _("Generate")),
+    ("sealing", _("Mark and seal")),
+    ("done", _("Deliver")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the way; ``tone`` is done, now, bad or empty."""
+
+    label: Any
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job in the list."""
+
+    job: Any
+    person: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job on its page."""
+
+    job: Any
+    person: str
+    requester: str
+    progress: Any
+    stages: tuple[Stage, ...]
+    reasons: tuple[Reason, ...]
+    entries: tuple[Any, ...]
+
+
+def rows_of(jobs: Iterable[Any], *, tenant: str) -> tuple[JobRow, ...]:
+    """Jobs for a list; each person's name is looked up once."""
+    names = {row.id: row.name for row in consents.identities(tenant=tenant)}
+    return tuple(
+        JobRow(
+            job, names.get(job.identity_id, job.identity_id), round(selectors.progress(job).fraction * 100)
+        )
+        for job in jobs
+    )
+
+
+def view_of(job: Any, *, tenant: str) -> JobView:
+    """One job with everything that its page tells."""
+    names = people.names(tenant)
+    return JobView(
+        job=job,
+        person=person_of(job.identity_id, tenant=tenant),
+        requester=names.get(job.requester, job.requester),
+        progress=selectors.progress(job),
+        stages=stages_of(job.state, began=bool(job.started)),
+        reasons=reasons_of(job),
+        entries=entries_of(job.id.hex),
+    )
+
+
+def person_of(identity_id: str, *, tenant: str) -> str:
+    """The person's name, or the id when there is no such identity any more."""
+    try:
+        return str(consents.identity(identity_id, tenant=tenant).name)
+    except ConsentError:
+        return identity_id
+
+
+def stages_of(state: str, *, began: bool) -> tuple[Stage, ...]:
+    """The five steps; a job that ended early marks the step at which it did."""
+    order = [name for name, _label in STAGES]
+    reached = {"withdrawn": 5, "refused": 0, "failed": 2 if began else 0, "cancelled": 2 if began else 1}.get(
+        state
+    )
+    at = order.index(state) if state in order else reached or 0
+    tone = "now" if state in OPEN else "bad"
+    if state in ("done", "withdrawn"):
+        at = len(order)
+    return tuple(
+        Stage(label, "done" if number < at else tone if number == at else "")
+        for number, (_name, label) in enumerate(STAGES)
+    )
+
+
+def reasons_of(job: Any) -> tuple[Reason, ...]:
+    """Why the job was refused or failed; the job's own words stand in for an unknown code."""
+    codes = list(dict.fromkeys(job.reasons or ([job.code] if job.code else [])))
+    return tuple(reason(code, sentence=job.message, hint=job.hint) for code in codes)
+
+
+def entries_of(job_hex: str) -> tuple[Any, ...]:
+    """What the log says about the job, oldest first; empty while the log is not ready."""
+    try:
+        return tuple(log.entries(KeyKind.JOB, job_hex))
+    except AuditError:
+        return ()

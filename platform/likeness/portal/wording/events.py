@@ -1,0 +1,60 @@
+"""Entries of the log in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a type of entry is shown: tone and icon of its point, and what happened."""
+
+    tone: str
+    icon: str
+    label: Any
+
+
+EVENTS: dict[str, Told] = {
+    "log.opened": Told("", "log", _("The log was opened")),
+    "key.added": Told("", "shield", _("A key was published")),
+    "audit.queried": Told("", "search", _("The log was searched")),
+    "identity.enrolled": Told("", "person", _("A likeness was enrolled")),
+    "consent.submitted": Told("", "licence", _("A licence was submitted for review")),
+    "consent.approved": Told("good", "check", _("A licence was approved")),
+    "consent.rejected": Told("bad", "cross", _("A licence was rejected")),
+    "consent.revoked": Told("bad", "undo", _("A licence was revoked")),
+    "face.blocked": Told("bad", "block", _("A face was put on the blocklist")),
+    "face.unblocked": Told("", "block", _("A face was taken off the blocklist")),
+    "gate.decided": Told("", "shield", _("The gate decided")),
+    "generation.queued": Told("", "clock", _("A job was admitted")),
+    "generation.started": Told("", "film", _("A job was started")),
+    "generation.finished": Told("good", "film", _("A job was finished")),
+    "generation.failed": Told("bad", "alert", _("A job failed")),
+    "generation.cancelled": Told("", "cross", _("A job was cancelled")),
+    "label.applied": Told("", "seal", _("An output was marked")),
+    "output.downloaded": Told("", "download", _("An output was downloaded")),
+    "output.withdrawn": Told("bad", "undo", _("An output was withdrawn")),
+}
+GATE = {
+    "admit": Told("good", "check", _("The gate admitted a job")),
+    "refuse": Told("bad", "block", _("The gate refused a job")),
+}
+APPROVED_AS = {
+    "legal": _("A licence was approved for legal"),
+    "business": _("A licence was approved for business"),
+    "expert": _("A licence was approved by the expert"),
+}
+
+
+def tell(event: Mapping[str, Any]) -> Told:
+    """What an entry says; a type that this version does not know is shown by its name."""
+    kind = str(event.get("type", ""))
+    if kind == "gate.decided":
+        return GATE.get(str(event.get("decision")), EVENTS[kind])
+    if kind == "consent.approved" and event.get("role") in APPROVED_AS:
+        return Told("good", "check", APPROVED_AS[event["role"]])
+    return EVENTS.get(kind) or Told("", "log", kind)

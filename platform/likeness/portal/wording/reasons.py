@@ -1,0 +1,115 @@
+"""Why something was refused: a sentence and what to do, by stable code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason as people read it."""
+
+    code: str
+    sentence: str
+    hint: str
+
+
+_ASK_LICENCE = _("Submit a licence that covers it, or change the request.")
+_OTHER_FOOTAGE = _("Use other footage.")
+_TRY_AGAIN = _("Submit the job again; if it stays, tell the operator the code.")
+_RELEASE = _("Enrol the person as a performer and have the release approved, or use other footage.")
+
+REASONS: dict[str, tuple[Any, Any]] = {
+    "licence.missing": (
+        _("There is no licence for this person."),
+        _("Submit a licence and have it approved."),
+    ),
+    "licence.not_active": (_("The licence is not in force."), _("Wait for the missing approvals.")),
+    "licence.not_yet": (
+        _("The licence's term has not begun."),
+        _("Wait for its first day, or submit another."),
+    ),
+    "licence.expired": (_("The licence's term is over."), _("Submit a new licence.")),
+    "licence.revoked": (_("The licence was revoked."), _("Stop using this likeness.")),
+    "licence.tampered": (
+        _("The stored licence is not the one that was signed."),
+        _("Stop using it and tell an auditor at once."),
+    ),
+    "licence.clock": (_("The clock of the server cannot be relied on."), _("Tell the operator.")),
+    "scope.operation": (_("The licence does not allow this kind of editing."), _ASK_LICENCE),
+    "scope.purpose": (_("The licence does not allow this purpose."), _ASK_LICENCE),
+    "scope.channel": (_("The licence does not allow this channel."), _ASK_LICENCE),
+    "scope.territory": (_("The licence does not allow this territory."), _ASK_LICENCE),
+    "scope.language": (_("The licence does not allow this language."), _ASK_LICENCE),
+    "scope.product": (_("The licence excludes this product."), _ASK_LICENCE),
+    "scope.seconds": (_("The footage is longer than the licence allows."), _("Cut the footage.")),
+    "scope.outputs": (_("The licence's number of outputs is used up."), _("Submit a new licence.")),
+    "scope.live": (_("The licence does not allow live streams."), _ASK_LICENCE),
+    "source.not_licensed": (
+        _("The portrait is not one that the licence names."),
+        _("Use a portrait that the licence in force lists."),
+    ),
+    "identity.blocked": (_("This person is on the blocklist."), _("Do not use this likeness.")),
+    "actor.role": (_("Only a requester may ask for a generation."), _("Ask an operator for the role.")),
+    "media.empty": (_("The footage has no frames."), _("Check that the file plays, then upload it again.")),
+    "media.too_small": (
+        _("The footage is too small to carry the marks."),
+        _("Use footage with at least 240 lines."),
+    ),
+    "media.too_large": (_("The file is over a limit."), _("Cut or scale it, then upload it again.")),
+    "media.unreadable": (_("The file cannot be read."), _("Check that it plays, then upload it again.")),
+    "media.unsupported": (_("This kind of media is not supported."), _("Use an MP4 file in SDR.")),
+    "media_refused": (_("The file cannot be used; nothing of it was kept."), _("Check that it plays.")),
+    "input.changed": (_("The stored file is not the one that was uploaded."), _("Upload it again.")),
+    "models.missing": (_("The models are not installed."), _("Tell the operator.")),
+    "embedding.mismatch": (
+        _("Faces were enrolled with another model than the one that is loaded."),
+        _("Ask the operator to make the templates again."),
+    ),
+    "calibration.invalid": (_("The thresholds of the face model make no sense."), _("Tell the operator.")),
+    "face.blocked": (_("A face in the footage is on the blocklist."), _OTHER_FOOTAGE),
+    "face.review": (
+        _("A face in the footage may or may not be the released performer."),
+        _("Enrol more portraits of the performer, or use clearer footage."),
+    ),
+    "face.ambiguous": (_("Several faces could be meant."), _("Use footage of one person.")),
+    "face.none": (_("No face was found."), _("Use a picture in which one face is clearly seen.")),
+    "coverage.incomplete": (
+        _("Some faces of the footage could not be compared."),
+        _("Use sharper footage with larger faces."),
+    ),
+    "target.no_face": (_("There is no face in the footage."), _("Use footage of a performer.")),
+    "target.ambiguous": (_("There is more than one person in the footage."), _("Use footage of one person.")),
+    "performer.no_release": (_("The person in the footage has not released their performance."), _RELEASE),
+    "gate.missing_fact": (_("The gate could not learn everything it needs to know."), _TRY_AGAIN),
+    "gate.error": (_("The gate could not decide, and so it refused."), _TRY_AGAIN),
+    "gate.no_rules": (_("The gate has no rules, and so it refused."), _("Tell the operator.")),
+    "gate.stale": (_("The facts were too old to decide on."), _TRY_AGAIN),
+    "gate.receipt_pending": (_("The log has not confirmed the decision."), _("Tell the operator.")),
+    "permit.refused": (_("The permit did not hold when the work began."), _TRY_AGAIN),
+    "attempts_exhausted": (_("The work failed three times."), _("Tell the operator the job's number.")),
+    "mark.unreadable": (
+        _("The invisible watermark could not be read back, so nothing was delivered."),
+        _("Use footage of at least 360 lines with some texture."),
+    ),
+    "label.missing": (_("The visible label was not found on the finished frames."), _TRY_AGAIN),
+    "seal.error": (_("The output could not be sealed."), _TRY_AGAIN),
+    "output.withdrawn": (
+        _("The output was withdrawn together with its licence."),
+        _("Stop using every copy of it."),
+    ),
+    "refused": (_("The gate refused."), _("Read the reasons.")),
+}
+"""Sentence and hint; a code that is not here is shown with the words of the service."""
+
+
+def reason(code: str, *, sentence: str = "", hint: str = "") -> Reason:
+    """A reason by its code; the service's own words stand in for a code without an entry."""
+    known = REASONS.get(code)
+    if known:
+        return Reason(code, str(known[0]), str(known[1]))
+    return Reason(code, sentence or _now("Refused without a reason that this page knows."), hint)
