@@ -31,7 +31,6 @@ class Checkpoint(models.Model):
     size = models.BigIntegerField(primary_key=True)
     root = models.BinaryField()
     note = models.TextField()
-    created = models.DateTimeField()
 
     objects: ClassVar[models.Manager["Checkpoint"]]
 

@@ -51,7 +51,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointView:
-    """A signed tree head; `root` is hex, `note` the text with the log's and the witnesses' signatures."""
+    """A signed tree head; `root` is hex, `note` holds the log's and the witnesses' signatures.
+
+    `signed_at` is the time of its last entry, which the signature covers.
+    """
 
     size: int
     root: str
@@ -145,7 +148,8 @@ def checkpoint() -> CheckpointView:
     if head is None:
         raise NoCheckpointError("The log has no signed head.")
     lines = Cosignature.objects.filter(size=head.size).order_by("witness").values_list("line", flat=True)
-    return CheckpointView(head.size, bytes(head.root).hex(), head.note + "".join(lines), head.created)
+    signed_at = datetime.fromisoformat(entry(head.size - 1).ts)
+    return CheckpointView(head.size, bytes(head.root).hex(), head.note + "".join(lines), signed_at)
 
 
 def log_key() -> VerifierKey:

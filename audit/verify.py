@@ -313,6 +313,7 @@ def _words(finding: dict[str, Any]) -> str:
 
 
 def describe(report: dict[str, Any]) -> str:
+    """What a report proves, and what not, in words."""
     lines = [_words(finding) for finding in report["entries"]]
     good = [finding for finding in report["entries"] if finding["ok"]]
     if report["error"]:

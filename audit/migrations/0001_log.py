@@ -30,7 +30,6 @@ class Migration(migrations.Migration):
                     size=models.BigIntegerField(primary_key=True, serialize=False),
                     root=models.BinaryField(),
                     note=models.TextField(),
-                    created=models.DateTimeField(),
                 ),
                 _seen(
                     "Cosignature",

@@ -33,8 +33,7 @@ ALTER TABLE audit_tile ALTER COLUMN hashes SET STORAGE EXTERNAL;  -- hashes do n
 CREATE TABLE audit_checkpoint (
   size bigint PRIMARY KEY CHECK (size >= 0),
   root bytea NOT NULL CHECK (octet_length(root) = 32),
-  note text NOT NULL,
-  created timestamptz NOT NULL DEFAULT now()
+  note text NOT NULL
 );
 
 CREATE TABLE audit_cosignature (

@@ -1,0 +1,78 @@
+"""The evidence bundle: entries with their proofs, the log's key and the program that checks them, as one zip.
+
+The same contents give the same bytes. The policy file is not in it, because it has to come from someone other
+than the sender.
+"""
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+VERIFIER = Path(__file__).with_name("verify.py")
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can hold
+_README = """\
+Evidence from the log {origin}
+
+entries/N.json         what the log holds at index N, byte for byte
+entries/N.tlog-proof   the proof that it does (https://c2sp.org/tlog-proof)
+checkpoint             the newest head that the log signed when this bundle was made
+log.vkey               the log's public key
+verify.py              checks all of it offline; Python 3.9 or later, nothing else
+
+    python3 -S -I verify.py THIS.zip --vkey KEY
+
+Take KEY from someone other than the sender of this bundle. With the key in here the check
+shows that nothing was changed since the bundle was made, not who made it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """One entry and the .tlog-proof that the log holds it."""
+
+    index: int
+    body: bytes
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What goes into a bundle; `extra` are further files by their path in it."""
+
+    entries: Sequence[Proven]
+    checkpoint: str
+    origin: str
+    key: str
+    extra: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def stem(index: int) -> str:
+    """The file name of an entry, without its ending."""
+    return f"{index:09d}"
+
+
+def members(evidence: Evidence) -> dict[str, bytes]:
+    """The files of a bundle by name."""
+    files = {
+        "README.txt": _README.format(origin=evidence.origin).encode(),
+        "checkpoint": evidence.checkpoint.encode(),
+        "log.vkey": f"{evidence.key}\n".encode(),
+        "verify.py": VERIFIER.read_bytes(),
+    }
+    for entry in evidence.entries:
+        files[f"entries/{stem(entry.index)}.json"] = entry.body
+        files[f"entries/{stem(entry.index)}.tlog-proof"] = entry.proof.encode()
+    return {**evidence.extra, **files}
+
+
+def write_bundle(out: Path, evidence: Evidence) -> None:
+    """Write the zip; a file of that name is replaced only by a whole one."""
+    fresh = out.with_name(f".{out.name}.new")
+    with zipfile.ZipFile(fresh, "w") as archive:
+        for name, content in sorted(members(evidence).items()):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, content)
+    fresh.replace(out)

@@ -1,0 +1,167 @@
+import json
+
+import pytest
+from django.db import connections, transaction
+
+from audit import fsck, leaf, merkle, sequencer, services, signer
+from audit.errors import LogKeyMissingError
+from audit.events import Actor, GateDecided
+from audit.leaf import KeyKind
+from audit.sequencer import Sequencer
+
+ACTOR = Actor("usr_0123456789abcdef", "demo")
+TABLES = ("audit_entry", "audit_tile", "audit_checkpoint", "audit_cosignature", "audit_key", "audit_refused")
+
+
+def ask(statement, *values):
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else None
+
+
+def append(count):
+    with transaction.atomic():
+        for number in range(count):
+            services.append(GateDecided(job=f"job-{number}", stage="submit", decision="refuse"), actor=ACTOR)
+
+
+def sequence(*batches):
+    with sequencer.connect() as connection:
+        writer = Sequencer(connection, signer=signer.local())
+        writer.start()
+        for count in batches:
+            append(count)
+            writer.step(1000)
+            writer.publish()
+
+
+@pytest.fixture
+def filled(live_database, home):
+    sequence(100, 199, 1, 1, 60)
+
+
+@pytest.fixture
+def unlocked(filled):
+    assert fsck.check() == []
+    for table in TABLES:
+        ask(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+
+
+def edit(index, **more):
+    """What an attacker with the superuser's rights does: a new body with its leaf hash."""
+    [(body,)] = ask("SELECT body FROM audit_entry WHERE idx = %s", index)
+    forged = json.dumps(
+        json.loads(bytes(body)) | {"decision": "allow"}, sort_keys=True, separators=(",", ":")
+    ).encode()
+    ask(
+        "UPDATE audit_entry SET body = %s, leaf_hash = %s WHERE idx = %s",
+        forged,
+        merkle.leaf_hash(forged),
+        index,
+    )
+    return bytes(body), forged
+
+
+def named(problems):
+    return {problem.index for problem in problems if problem.index is not None}
+
+
+def test_log_that_never_started_cannot_be_checked(live_database, home):
+    with pytest.raises(LogKeyMissingError):
+        fsck.check()
+
+
+@pytest.mark.parametrize("index", [0, 7, 255, 256, 300, 301, 361])
+def test_edited_entry_is_named(unlocked, index):
+    edit(index)
+    problems = fsck.check()
+    assert named(problems) == {index}
+    assert any(problem.what.startswith("checkpoint") for problem in problems)
+
+
+def test_edited_entry_whose_search_keys_were_mended_is_named_by_the_heads(unlocked):
+    _, forged = edit(300)
+    ask(
+        "UPDATE audit_key SET k = %s WHERE kind = %s AND idx = 300",
+        leaf.key(KeyKind.LEAF, merkle.leaf_hash(forged).hex()),
+        KeyKind.LEAF,
+    )
+    [problem] = fsck.check()
+    assert (problem.index, problem.what) == (300, "checkpoint 301")
+
+
+def test_edited_entry_is_named_by_its_tile_when_its_keys_were_mended(unlocked):
+    _, forged = edit(7)
+    ask(
+        "UPDATE audit_key SET k = %s WHERE kind = %s AND idx = 7",
+        leaf.key(KeyKind.LEAF, merkle.leaf_hash(forged).hex()),
+        KeyKind.LEAF,
+    )
+    assert named(fsck.check()) == {7}
+
+
+EDITS = {
+    "leaf hash": (
+        "ALTER TABLE audit_entry DROP CONSTRAINT audit_entry_leaf_hash;"
+        "UPDATE audit_entry SET leaf_hash = sha256('x') WHERE idx = 9",
+        {9},
+    ),
+    "event id": ("UPDATE audit_entry SET event_id = gen_random_uuid() WHERE idx = 9", {9}),
+    "body no event": (
+        "UPDATE audit_entry SET body = 'ab', leaf_hash = sha256('\\x006162') WHERE idx = 9",
+        {9},
+    ),
+    "entry deleted": ("DELETE FROM audit_entry WHERE idx = 9", {9}),
+    "tail deleted": ("DELETE FROM audit_entry WHERE idx > 300; DELETE FROM audit_key WHERE idx > 300", {301}),
+    "entry moved": (
+        "DELETE FROM audit_entry WHERE idx = 8; UPDATE audit_entry SET idx = 8 WHERE idx = 9",
+        {9},
+    ),
+    "tile hashes": ("UPDATE audit_tile SET hashes = overlay(hashes placing '\\xff' from 33)", {1}),
+    "tile root": ("UPDATE audit_tile SET root = sha256('x')", set()),
+    "tile deleted": ("DELETE FROM audit_tile", set()),
+    "tile added": ("INSERT INTO audit_tile SELECT 0, 1, root, hashes FROM audit_tile", set()),
+    "checkpoint note": ("UPDATE audit_checkpoint SET note = replace(note, '301', '302')", set()),
+    "checkpoint root": ("UPDATE audit_checkpoint SET root = sha256('x') WHERE size = 301", set()),
+    "checkpoint size": ("UPDATE audit_checkpoint SET size = 299 WHERE size = 301", set()),
+    "checkpoint deleted": ("DELETE FROM audit_checkpoint WHERE size = 362", set()),
+    "search key moved": ("UPDATE audit_key SET idx = 11 WHERE kind = 1 AND idx = 9", {9, 11}),
+    "search key deleted": ("DELETE FROM audit_key WHERE kind = 1 AND idx = 9", {9}),
+    "search key of nothing": ("UPDATE audit_key SET idx = 5000 WHERE kind = 1 AND idx = 9", {9, 5000}),
+}
+
+
+@pytest.mark.parametrize(("statements", "entries"), EDITS.values(), ids=EDITS.keys())
+def test_every_edit_of_a_row_is_found(unlocked, statements, entries):
+    ask(statements)
+    problems = fsck.check()
+    assert problems
+    assert entries <= named(problems)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff", b"garbage"])
+def test_missing_or_damaged_mark_is_found(filled, content):
+    path = signer.home() / signer.MARK_FILE
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert [problem.what for problem in fsck.check()] == ["signer"]
+
+
+def test_cut_log_is_found_by_the_signers_memory_when_every_row_agrees(unlocked):
+    ask("DELETE FROM audit_entry WHERE idx > 100; DELETE FROM audit_key WHERE idx > 100")
+    ask("DELETE FROM audit_checkpoint WHERE size > 101; DELETE FROM audit_tile")
+    [problem] = fsck.check()
+    assert (problem.what, problem.index) == ("signer", 101)
+
+
+def test_refused_outbox_row_is_reported(filled):
+    ask("INSERT INTO audit_refused VALUES (1, gen_random_uuid(), 'body', 'other bytes')")
+    assert [problem.what for problem in fsck.check()] == ["refused"]
+
+
+def test_log_is_checked_while_it_grows_and_tells_how_far_it_is(filled):
+    append(10)
+    seen = []
+    assert fsck.check(progress=lambda done, total: seen.append((done, total))) == []
+    assert seen[-1] == (362, 362)
