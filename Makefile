@@ -21,7 +21,7 @@ COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes
 .DEFAULT_GOAL := check
 
 demo: venv
-	$(BIN)/likeness demo
+	$(BIN)/likeness demo $(if $(PORTRAIT),--portrait "$(PORTRAIT)") $(if $(TARGET),--target "$(TARGET)")
 
 up: venv
 	$(BIN)/likeness up

@@ -1,0 +1,127 @@
+"""The demonstration as a new user runs it, and what a sceptic does with its results."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import psycopg
+import pytest
+
+from likeness.databases import DATABASE
+from tests.journeys.conftest import Answer, Platform
+
+pytestmark = [pytest.mark.weights, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def out(platform: Platform) -> Path:
+    return platform.home.parent / "demo"
+
+
+@pytest.fixture(scope="module")
+def demo(platform: Platform, out: Path) -> Answer:
+    answer = platform.run("demo", "--out", str(out))
+    assert answer.code == 0, answer.progress[-3000:]
+    return answer
+
+
+def test_leaves_what_it_promises(demo: Answer, out: Path) -> None:
+    for name in ("swap.mp4", "sheet.png", "bundle.zip", "index.html"):
+        assert (out / name).stat().st_size > 1000, name
+
+
+def test_output_has_picture_and_sound(demo: Answer, out: Path) -> None:
+    with av.open(str(out / "swap.mp4")) as clip:
+        video, audio = clip.streams.video[0], clip.streams.audio[0]
+        assert (video.width, video.height) == (1280, 720)
+        frames = sum(1 for _ in clip.decode(video))
+        assert frames == 150
+        clip.seek(0)
+        sound = sum(frame.samples for frame in clip.decode(audio))
+        assert sound == pytest.approx(6 * 48_000, rel=0.02)
+
+
+def test_reencoded_copy_traces_to_the_job(demo: Answer) -> None:
+    found = demo.document["trace"]
+    assert found["match"] == "present"
+    assert found["exact"] is False
+    assert found["job"] == demo.document["job"]
+    assert found["proof"] == "verified"
+    assert found["marks"]["aigc"]["state"] == "absent"
+    assert len(found["approvals"]) >= 2
+
+
+def test_the_file_itself_carries_every_mark(demo: Answer, platform: Platform, out: Path) -> None:
+    found = platform.run("trace", str(out / "swap.mp4")).document
+    assert found["exact"] is True
+    assert found["marks"]["invisible"]["state"] == "present"
+    assert found["marks"]["aigc"]["state"] == "present"
+    assert found["marks"]["c2pa"]["state"] == "Trusted"
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")
+def test_ffprobe_shows_the_aigc_label(demo: Answer, out: Path) -> None:
+    shown = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_entries", "format_tags", "-of", "json", str(out / "swap.mp4")],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    label = json.loads(json.loads(shown.stdout)["format"]["tags"]["AIGC"])
+    assert label["Label"] == "1"
+    assert len(label["ContentProducer"]) == 27
+
+
+def test_bundle_verifies_outside_of_the_project(demo: Answer, out: Path, tmp_path: Path) -> None:
+    for name in ("bundle.zip", "verify.py", "log.vkey"):
+        shutil.copy(out / name, tmp_path)
+    command = [sys.executable, "-S", "-I", "verify.py", "bundle.zip", "--vkey", "log.vkey"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "verified" in done.stdout
+
+
+def test_three_requests_were_refused(demo: Answer) -> None:
+    codes = [refusal["code"] for refusal in demo.document["refused"]]
+    assert codes == ["licence.missing", "scope.purpose", "licence.revoked"]
+
+
+def test_swap_exits_3_when_the_gate_refuses(demo: Answer, platform: Platform, out: Path) -> None:
+    identity = demo.document["trace"]["identity"]
+    answer = platform.run(
+        "swap", "--identity", identity, "--target", str(out / "swap.mp4"),
+        "--purpose", "marketing", "--channel", "mobile_app", "--out", str(out / "never.mp4"),
+    )  # fmt: skip
+    assert answer.code == 3
+    assert answer.document["code"] == "scope.purpose"
+    assert not (out / "never.mp4").exists()
+
+
+def test_export_gives_a_log_that_others_can_check(demo: Answer, platform: Platform, out: Path) -> None:
+    answer = platform.run("audit", "export", str(out / "log"))
+    assert answer.code == 0
+    for name in ("checkpoint", "log.vkey"):
+        assert (out / "log" / name).is_file()
+    assert len(list((out / "log" / "proofs").glob("*.tlog-proof"))) == answer.document["size"]
+
+
+def test_edited_row_is_named_by_the_check(demo: Answer, platform: Platform) -> None:
+    """Runs last in this file: it ruins the log of this home."""
+    assert platform.run("audit", "check").code == 0
+    with superuser(platform) as connection:
+        connection.execute("ALTER TABLE audit_entry DISABLE TRIGGER ALL")
+        connection.execute("ALTER TABLE audit_entry DROP CONSTRAINT IF EXISTS audit_entry_check")
+        connection.execute("UPDATE audit_entry SET body = body || ' '::bytea WHERE idx = 3")
+    answer = platform.run("audit", "check")
+    assert answer.code == 1
+    assert answer.document["ok"] is False
+    assert 3 in [problem["index"] for problem in answer.document["problems"]]
+
+
+def superuser(platform: Platform) -> psycopg.Connection[tuple[object, ...]]:
+    platform.run("accounts", "list")  # makes sure that the server runs
+    return psycopg.connect(
+        host=str(platform.home / "run"), user="postgres", dbname=DATABASE, passfile=str(platform.home / "pg.pass"),
+        autocommit=True,
+    )  # fmt: skip
