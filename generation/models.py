@@ -98,7 +98,7 @@ class Job(models.Model):
     manifest_sha256 = models.CharField(max_length=64, blank=True)
     poster_sha256 = models.CharField(max_length=64, blank=True)
     before_sha256 = models.CharField(max_length=64, blank=True)
-    after_sha256 = models.CharField(max_length=64, blank=True)
+    content_sha256 = models.CharField(max_length=64, blank=True)
     report = models.JSONField(default=dict)
     created = models.DateTimeField(auto_now_add=True)
     touched = models.DateTimeField(auto_now=True)

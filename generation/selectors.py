@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from generation import blobs
 from generation.errors import NotFoundError
@@ -77,17 +77,21 @@ def job(job_id: str | uuid.UUID, *, tenant: str) -> Job:
     return found
 
 
+def all_jobs(*, tenant: str, state: str | None = None) -> QuerySet[Job]:
+    """The tenant's jobs, or those in one state, for pages that are cut elsewhere."""
+    rows = Job.objects.filter(tenant=tenant).select_related("media")
+    return rows.filter(state=state) if state else rows
+
+
 def jobs(*, tenant: str, state: str | None = None, limit: int = 50, cursor: str | None = None) -> Page:
     """A page of jobs, newest first.
 
     Raises:
         NotFoundError: the cursor or the state is not one of ours.
     """
-    rows = Job.objects.filter(tenant=tenant).select_related("media")
-    if state:
-        if state not in JobState.values:
-            raise NotFoundError(f"There is no state {state[:20]!r}.")
-        rows = rows.filter(state=state)
+    if state and state not in JobState.values:
+        raise NotFoundError(f"There is no state {state[:20]!r}.")
+    rows = all_jobs(tenant=tenant, state=state)
     if cursor:
         created, last = _read_cursor(cursor)
         rows = rows.filter(Q(created__lt=created) | Q(created=created, id__lt=last))

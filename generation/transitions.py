@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import shutil
+import socket
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from audit import services as audit
@@ -21,6 +25,11 @@ from audit.events import (
     GenerationFailed,
     OutputWithdrawn,
 )
+from consent.errors import ConsentError
+from generation.engine.errors import CancelledError, GuardAbortError
+from generation.errors import AlreadyOverError, LeaseLostError, PermitError
+from generation.gate import admission
+from generation.gate.reasons import hint
 from generation.models import OPEN_STATES, Chunk, ChunkState, Job, JobState
 
 log = logging.getLogger(__name__)
@@ -36,6 +45,19 @@ class End:
     reasons: tuple[str, ...] = ()
 
 
+MAX_ATTEMPTS = 3
+EXHAUSTED = End(
+    "attempts_exhausted",
+    f"The work failed {MAX_ATTEMPTS} times without a reason that could be told.",
+    "See the worker's log; then submit the job again.",
+)
+
+
+def worker_name() -> str:
+    """This worker's machine and process."""
+    return f"{socket.gethostname()[:60]}:{os.getpid()}"
+
+
 def system(tenant: str) -> Actor:
     """The platform itself, acting in a tenant."""
     return Actor(SYSTEM, tenant)
@@ -49,6 +71,59 @@ def lock(job_id: uuid.UUID) -> Job:
 def is_open(job: Job) -> bool:
     """True while the job still moves."""
     return job.state in OPEN_STATES
+
+
+def conclude(job_id: uuid.UUID, error: Exception, *, stage: str) -> None:
+    """Close the job as the error of its worker demands.
+
+    Nothing is done for work that is no longer wanted or is somebody else's.
+
+    Raises:
+        DatabaseError: the database is away; the work is taken up again when it is back.
+    """
+    if isinstance(error, CancelledError | AlreadyOverError | LeaseLostError):
+        log.info("Job %s, %s: stopped (%s).", job_id, stage, type(error).__name__)
+        return
+    if isinstance(error, DatabaseError | InterfaceError):
+        raise error
+    if isinstance(error, GuardAbortError | PermitError | ConsentError):
+        refuse(job_id, end_of(error), stage=stage)
+        return
+    if not hasattr(error, "code"):
+        log.error("Job %s, %s failed.", job_id, stage, exc_info=error)
+    fail(job_id, end_of(error))
+
+
+def refusal(reasons: tuple[str, ...]) -> End:
+    """What the requester is told of a refusal."""
+    return End(reasons[0], f"Refused: {', '.join(reasons)}.", hint(reasons[0]), reasons)
+
+
+def end_of(error: Exception) -> End:
+    """What a client is told of an error."""
+    if isinstance(error, GuardAbortError):
+        return End(error.reason, f"The gate stopped the job: {error}", hint(error.reason), (error.reason,))
+    if isinstance(error, SoftTimeLimitExceeded):
+        return End("job.timeout", "The work took too long.", "Use a shorter or smaller clip.")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return End(
+            "disk.full", "The disk is full.", "Free space under LIKENESS_HOME, then submit the job again."
+        )
+    code = getattr(error, "code", None)
+    if not isinstance(code, str):
+        return End("internal", "Something failed in the worker.", "See the worker's log.")
+    return End(code, str(error), str(getattr(error, "hint", "")), (code,))
+
+
+@transaction.atomic
+def refuse(job_id: uuid.UUID, end: End, *, stage: str) -> bool:
+    """Close an open job as refused and log the gate's decision; False when it had ended already."""
+    job = lock(job_id)
+    if not is_open(job):
+        return False
+    mark_refused(job, end)
+    admission.record_stop(job, reason=end.code, stage=stage, by=system(job.tenant))
+    return True
 
 
 @transaction.atomic
@@ -107,9 +182,10 @@ def scratch(job_id: uuid.UUID) -> Path:
     return Path(settings.LIKENESS_WORK) / job_id.hex
 
 
-def clear_scratch(job_id: uuid.UUID) -> None:
-    """Remove the job's unfinished files, if there are any."""
-    shutil.rmtree(scratch(job_id), ignore_errors=True)
+def clear_if_over(job_id: uuid.UUID) -> None:
+    """Remove the unfinished files of a job that has ended."""
+    if not Job.objects.filter(pk=job_id, state__in=OPEN_STATES).exists():
+        shutil.rmtree(scratch(job_id), ignore_errors=True)
 
 
 def stale_scratch() -> Iterable[Path]:

@@ -7,30 +7,34 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import secrets
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from audit import services as audit
 from audit.events import Actor, GateDecided
 from consent import selectors as consents
+from consent.answers import PerformerTemplate
 from consent.errors import ConsentError
 from generation import blobs
 from generation.engine.errors import EngineError
 from generation.engine.faces.models import FaceModels
+from generation.engine.media.decode import frames_at
 from generation.engine.media.info import MediaInfo
 from generation.errors import GateError
 from generation.gate import authority, footage, people
 from generation.gate.authority import Admission
 from generation.gate.footage import Sighting
-from generation.gate.frames import sampled_frames
 from generation.gate.permit import InputClaim, LicenceClaim
-from generation.gate.rules import ADMIT, SUBMIT, Decision, Facts, Policy, decide
-from generation.models import Job
+from generation.gate.rules import ADMIT, SUBMIT, Decision, Facts, Policy, decide, models_compare
+from generation.models import PERMITTED_STATES, Job
+
+log = logging.getLogger(__name__)
 
 PPM = 1_000_000
 
@@ -55,19 +59,26 @@ def assess_request(job: Job, *, by: Actor, now: datetime) -> Assessment:
 def assess(job: Job, *, models: FaceModels, now: datetime) -> Assessment:
     """Everything, in a worker. The requester's role was checked when the row was written."""
     facts = _request_facts(job, requester=bool(job.requester), now=now)
-    facts = replace(facts, models=tuple(claim.sha256 for claim in authority.model_claims(models)))
     inputs = _inputs(job)
-    facts = replace(facts, stored_sha256=next((c.sha256 for c in inputs if c.role == "target"), None))
-    sighting = None
-    cheap = decide(facts, SUBMIT, now)
-    if cheap.admitted and facts.stored_sha256 == facts.media_sha256:
-        facts, sighting = _with_faces(job, facts, models=models, now=now)
+    facts = replace(
+        facts,
+        models=tuple(claim.sha256 for claim in authority.model_claims(models)),
+        stored_sha256=next((claim.sha256 for claim in inputs if claim.role == "target"), None),
+    )
+    seen = None
+    if decide(facts, SUBMIT, now).admitted and facts.stored_sha256 == facts.media_sha256:
+        # Only what is admitted so far is decoded and looked at.
+        facts, seen = _with_faces(job, facts, models=models, now=now)
     decision = decide(facts, ADMIT, now)
-    admission = None
-    if decision.admitted and sighting is not None:
-        admission = _admission(job, facts, inputs=inputs, sighting=sighting, models=models, now=now)
-    distance = sighting.performer_distance if sighting else math.inf
-    return Assessment(facts, decision, ADMIT, admission, distance)
+    if seen is None or not decision.admitted:
+        return Assessment(facts, decision, ADMIT, performer_distance=_distance(seen))
+    admission = Admission(
+        licences=_licences(job, seen, now=now),
+        inputs=inputs,
+        models=authority.model_claims(models),
+        gallery=facts.gallery or 0,
+    )
+    return Assessment(facts, decision, ADMIT, admission, _distance(seen))
 
 
 def record(job: Job, assessment: Assessment, *, stage: str, by: Actor, inputs: tuple[str, ...] = ()) -> UUID:
@@ -132,6 +143,7 @@ def ppm(value: float | None) -> int:
 
 
 def _request_facts(job: Job, *, requester: bool, now: datetime) -> Facts:
+    """What rows tell; writes the licence and the source that were found into ``job``."""
     info = _info(job)
     facts = Facts(
         gathered=now,
@@ -146,22 +158,39 @@ def _request_facts(job: Job, *, requester: bool, now: datetime) -> Facts:
         allowed = consents.permission(job.identity_id, tenant=job.tenant, use=authority.use_of(job), now=now)
     except ConsentError:
         return facts
+    job.consent_id = allowed.consent_id or ""
     facts = replace(
         facts,
         licence_reasons=allowed.reasons,
         consent_id=allowed.consent_id,
         epoch=allowed.epoch,
+        outputs_left=allowed.max_outputs - _outputs_used(job, consent_id=allowed.consent_id),
         source_licensed=False,
     )
+    return replace(facts, **_source_facts(job))
+
+
+def _source_facts(job: Job) -> dict[str, Any]:
     try:
-        source = consents.licensed_source(
-            job.identity_id, tenant=job.tenant, sha256=job.source_sha256 or None
-        )
+        wanted = job.source_sha256 or None
+        source = consents.licensed_source(job.identity_id, tenant=job.tenant, sha256=wanted)
     except ConsentError:
-        return facts
+        return {"source_licensed": False}
     job.source_sha256, job.portrait_id = source.sha256, source.portrait_id
-    job.consent_id = allowed.consent_id or ""
-    return replace(facts, source_licensed=True, source_sha256=source.sha256)
+    return {"source_licensed": True, "source_sha256": source.sha256}
+
+
+def outputs_left(job: Job) -> int:
+    """How many outputs the job's licence still allows, this one included."""
+    use, now = authority.use_of(job), datetime.now(UTC)
+    answer = consents.permission(job.identity_id, tenant=job.tenant, use=use, now=now)
+    return answer.max_outputs - _outputs_used(job, consent_id=answer.consent_id)
+
+
+def _outputs_used(job: Job, *, consent_id: str | None) -> int:
+    """How many other jobs have used up an output of a licence, or may still do so."""
+    states = [str(state) for state in PERMITTED_STATES]
+    return Job.objects.filter(consent_id=consent_id, state__in=states).exclude(pk=job.pk).count()
 
 
 def _inputs(job: Job) -> tuple[InputClaim, ...]:
@@ -180,74 +209,75 @@ def _inputs(job: Job) -> tuple[InputClaim, ...]:
     return tuple(claims)
 
 
-def _with_faces(
-    job: Job, facts: Facts, *, models: FaceModels, now: datetime
-) -> tuple[Facts, Sighting | None]:
-    """The facts with what was seen; unchanged where looking was not possible."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the first look gave, and the performers it was compared with."""
+
+    sighting: Sighting
+    released: tuple[PerformerTemplate, ...]
+
+
+def _with_faces(job: Job, facts: Facts, *, models: FaceModels, now: datetime) -> tuple[Facts, _Seen | None]:
+    """The facts with what was seen; where looking was not possible they stay unknown, which refuses."""
     bands = people.bands(models)
     facts = replace(facts, embedder=models.embedder.model_sha256, same=bands.same, review=bands.review)
+    info = _info(job)
     try:
         blocked = people.blocked(tenant=job.tenant, models=models)
-        performers = people.performers(
-            tenant=job.tenant, use=people.performance_use(authority.use_of(job)), models=models, now=now
-        )
+        released = people.released(tenant=job.tenant, use=authority.use_of(job), now=now)
+        performers = people.performers(released, models=models)
         facts = replace(
             facts,
             templates_model=performers.model_sha256,
             gallery_model=blocked.model_sha256,
             gallery=blocked.version,
         )
-        info = _info(job)
-        if info is None:
+        if info is None or models_compare(facts, now):
             return facts, None
-        path: Path = blobs.store().path(job.media.sha256)
-        seen = footage.look(
-            sampled_frames(path, info), people.ModelEyes(models),
-            performers=performers, blocked=blocked, bands=bands,
-        )  # fmt: skip
-    except (ConsentError, EngineError, GateError):
+        times_s = footage.sample_times(info.duration_s, _scene_starts(info))
+        shown = frames_at(blobs.store().path(job.media.sha256), info, times_s)
+        eyes = people.ModelEyes(models)
+        sighting = footage.look(
+            (frame.picture for frame in shown), eyes, performers=performers, blocked=blocked, bands=bands
+        )
+    except (ConsentError, EngineError, GateError) as error:
+        log.warning("Job %s: the footage could not be compared: %s", job.id, error)
         return facts, None
-    facts = replace(
-        facts,
-        frames_looked_at=seen.frames_looked_at,
-        strong_faces=seen.strong_faces,
-        strong_without_embedding=seen.strong_without_embedding,
-        blocked_distance=seen.blocked_distance,
-        strangers=seen.strangers,
-        stranger_distance=seen.stranger_distance,
-        performers=seen.performers,
-        faces_at_once=seen.faces_at_once,
-    )
-    return facts, seen
+    seen = {name: getattr(sighting, name) for name in _SEEN}
+    return replace(facts, **seen), _Seen(sighting, released)
 
 
-def _admission(
-    job: Job,
-    facts: Facts,
-    *,
-    inputs: tuple[InputClaim, ...],
-    sighting: Sighting,
-    models: FaceModels,
-    now: datetime,
-) -> Admission:
-    """What the permit will say of consents, inputs and models."""
+_SEEN = (
+    "frames_looked_at", "strong_faces", "strong_without_embedding", "blocked_distance", "strangers",
+    "stranger_distance", "performers", "faces_at_once",
+)  # fmt: skip
+
+
+def _licences(job: Job, seen: _Seen, *, now: datetime) -> tuple[LicenceClaim, ...]:
+    """The source's licence and the releases of the performers who are there, as they are now."""
     use = authority.use_of(job)
-    source = consents.permission(job.identity_id, tenant=job.tenant, use=use, now=now)
-    performing = people.performance_use(use)
-    released = {
-        one.consent_id: one for one in consents.performers(tenant=job.tenant, use=performing, now=now)
-    }
-    claims = [LicenceClaim(job.consent_id, source.revision, source.json_sha256, source.epoch)]
-    for consent_id in sighting.performers:
-        identity_id = released[consent_id].identity_id
-        release = consents.permission(identity_id, tenant=job.tenant, use=performing, now=now)
-        claims.append(LicenceClaim(consent_id, release.revision, release.json_sha256, release.epoch))
-    return Admission(
-        licences=tuple(claims),
-        inputs=inputs,
-        models=authority.model_claims(models),
-        gallery=facts.gallery or 0,
-    )
+    asked = [(job.identity_id, use)]
+    asked += [
+        (one.identity_id, people.performance_use(use))
+        for one in seen.released
+        if one.consent_id in seen.sighting.performers
+    ]
+    claims = []
+    for identity_id, wanted in asked:
+        answer = consents.permission(identity_id, tenant=job.tenant, use=wanted, now=now)
+        claims.append(
+            LicenceClaim(answer.consent_id or "", answer.revision, answer.json_sha256, answer.epoch)
+        )
+    return tuple(claims)
+
+
+def _scene_starts(info: MediaInfo) -> list[float]:
+    """Times of the keyframes: encoders put them where scenes start."""
+    return [float((key.pts - info.start_pts) * info.time_base) for key in info.keyframes]
+
+
+def _distance(seen: _Seen | None) -> float:
+    return seen.sighting.performer_distance if seen else math.inf
 
 
 def _info(job: Job) -> MediaInfo | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import BinaryIO
@@ -93,12 +93,12 @@ def recheck(job: Job, *, inputs: Iterable[InputClaim], models: FaceModels, now: 
         log=LogPlace(
             settings.LIKENESS_LOG_ORIGIN, -1 if job.admission_index is None else job.admission_index
         ),
-        epochs=epochs(claimed),
+        epochs={claim.id: consents.epoch(claim.id) for claim in claimed.licences},
         inputs=tuple(inputs),
         use=use_claim(job),
         models=model_claims(models),
         policy=policy_claim(),
-        gallery=consents.blocked_faces(tenant=job.tenant).version,
+        gallery=consents.gallery_version(tenant=job.tenant),
     )
     permit = permits.verify(job.permit, keys=keys, hand=hand, now=now)
     allowed = consents.permission(job.identity_id, tenant=job.tenant, use=use_of(job), now=now)
@@ -109,14 +109,9 @@ def recheck(job: Job, *, inputs: Iterable[InputClaim], models: FaceModels, now: 
     return permit
 
 
-def epochs(permit: Permit) -> dict[str, int]:
-    """The epochs that the permit's consents have in the database now."""
-    return {claim.id: consents.epoch(claim.id) for claim in permit.licences}
-
-
-def epochs_hold(permit: Permit) -> bool:
-    """True while no consent of the permit was revoked or changed."""
-    return epochs(permit) == {claim.id: claim.epoch for claim in permit.licences}
+def epochs_are(licences: Sequence[LicenceClaim]) -> bool:
+    """True while none of these consents was revoked or changed."""
+    return all(consents.epoch(claim.id) == claim.epoch for claim in licences)
 
 
 def use_of(job: Job) -> Use:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,35 +66,29 @@ class Gallery:
         at = int(distances.argmin())
         return Match(self.names[at], float(distances[at]))
 
+    def only(self, names: Collection[str]) -> Gallery:
+        """The part of the gallery that has these people."""
+        rows = [row for row, name in enumerate(self.names) if name in names]
+        kept = tuple(self.names[row] for row in rows)
+        return Gallery(kept, self.vectors[rows], self.model_sha256, self.metric, self.version)
+
     def distance_to(self, who: str, face: Embedding) -> float:
         """Distance to the nearest template of one person; infinite when there is none."""
-        rows = [row for row, name in enumerate(self.names) if name == who]
-        if not rows:
-            return math.inf
-        part = Gallery((who,) * len(rows), self.vectors[rows], self.model_sha256, self.metric)
-        return part.nearest(face).distance
+        return self.only({who}).nearest(face).distance
 
 
 def gallery_of(
-    people: Mapping[str, Sequence[Vectors]] | Sequence[tuple[str, Vectors]],
-    *,
-    model_sha256: str,
-    metric: str,
-    version: int = 0,
+    people: Sequence[tuple[str, Vectors]], *, model_sha256: str, metric: str, version: int = 0
 ) -> Gallery:
-    """A gallery from (id, vector) pairs, or from id -> vectors.
+    """A gallery from (id, vector) pairs; a person with several templates is there several times.
 
     Raises:
         GateError: vectors of different lengths, or that are no numbers.
     """
-    if isinstance(people, Mapping):
-        pairs = [(name, vector) for name, vectors in people.items() for vector in vectors]
-    else:
-        pairs = list(people)
-    if len({np.asarray(vector).shape for _, vector in pairs}) > 1:
+    if len({np.asarray(vector).shape for _, vector in people}) > 1:
         raise GateError("The templates of a gallery have different lengths.")
-    stacked = np.array([vector for _, vector in pairs], np.float32).reshape(len(pairs), -1 if pairs else 1)
-    return Gallery(tuple(name for name, _ in pairs), stacked, model_sha256, metric, version)
+    stacked = np.array([vector for _, vector in people], np.float32).reshape(len(people), -1 if people else 1)
+    return Gallery(tuple(name for name, _ in people), stacked, model_sha256, metric, version)
 
 
 def mean(faces: Sequence[Embedding]) -> Embedding:

@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from consent import selectors as consents
+from consent.answers import PerformerTemplate
 from consent.licence import Use
 from generation.engine.errors import ModelOutputError
 from generation.engine.faces.models import FaceModels
 from generation.engine.types import Detection, Embedding, Image
+from generation.errors import GateError
 from generation.gate.footage import PRESENCE_MIN
 from generation.gate.gallery import Gallery, gallery_of
 from generation.gate.guard import Bands
@@ -26,24 +28,44 @@ def performance_use(use: Use) -> Use:
     return replace(use, operation="performance")
 
 
-def performers(*, tenant: str, use: Use, models: FaceModels, now: datetime) -> Gallery:
-    """Performers whose release is active for this use; a row is named by its consent."""
-    return gallery_of(
-        {one.consent_id: one.vectors for one in consents.performers(tenant=tenant, use=use, now=now)},
-        model_sha256=models.embedder.model_sha256,
-        metric=models.embedder.thresholds.metric,
-    )
+def released(*, tenant: str, use: Use, now: datetime) -> tuple[PerformerTemplate, ...]:
+    """Performers whose release is active for this use."""
+    return consents.performers(tenant=tenant, use=performance_use(use), now=now)
+
+
+def performers(found: tuple[PerformerTemplate, ...], *, models: FaceModels) -> Gallery:
+    """These performers as a gallery whose rows are named by their consents.
+
+    Raises:
+        GateError: templates of two models, or of unequal length.
+    """
+    kinds = {(one.model_sha256, one.metric) for one in found}
+    if len(kinds) > 1:
+        raise GateError("The performers' templates are of more than one model.")
+    mine = (models.embedder.model_sha256, models.embedder.thresholds.metric)
+    model_sha256, metric = next(iter(kinds), mine)
+    rows = [(one.consent_id, vector) for one in found for vector in one.vectors]
+    return gallery_of(rows, model_sha256=model_sha256, metric=metric)
 
 
 def blocked(*, tenant: str, models: FaceModels) -> Gallery:
-    """Everybody on the tenant's block lists, at their newest version."""
+    """Everybody on the tenant's block lists, at their newest version.
+
+    Raises:
+        ConsentError: the list cannot be read as a whole.
+    """
     listed = consents.blocked_faces(tenant=tenant)
     return gallery_of(
-        list(listed.entries),
+        listed.entries,
         model_sha256=listed.model_sha256 or models.embedder.model_sha256,
-        metric=models.embedder.thresholds.metric,
+        metric=listed.metric or models.embedder.thresholds.metric,
         version=listed.version,
     )
+
+
+def blocked_version(*, tenant: str) -> int:
+    """The number of the newest change of the block lists."""
+    return consents.gallery_version(tenant=tenant)
 
 
 class ModelEyes:

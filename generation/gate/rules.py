@@ -43,6 +43,7 @@ class Facts:
     licence_reasons: tuple[str, ...] | None = None
     consent_id: str | None = None
     epoch: int | None = None
+    outputs_left: int | None = None
     source_licensed: bool | None = None
     source_sha256: str | None = None
     media_sha256: str | None = None
@@ -162,6 +163,15 @@ def licence_permits(facts: Facts, now: datetime) -> tuple[str, ...]:  # noqa: AR
     return () if _known(facts.consent_id, facts.epoch) else ("licence.missing",)
 
 
+def outputs_are_left(facts: Facts, now: datetime) -> tuple[str, ...]:  # noqa: ARG001
+    """The licence allows one more output; without a licence its own reasons answer."""
+    if facts.licence_reasons:
+        return ()
+    if facts.outputs_left is None:
+        return (MISSING,)
+    return () if facts.outputs_left > 0 else ("scope.outputs",)
+
+
 def source_is_licensed(facts: Facts, now: datetime) -> tuple[str, ...]:  # noqa: ARG001
     """The source picture is exactly a licensed portrait."""
     if facts.source_licensed is None or not facts.source_licensed:
@@ -264,6 +274,7 @@ _CHEAP: tuple[Rule, ...] = (
     facts_are_fresh,
     actor_may_request,
     licence_permits,
+    outputs_are_left,
     source_is_licensed,
     media_is_sane,
 )

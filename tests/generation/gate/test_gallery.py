@@ -69,7 +69,7 @@ def test_an_unknown_metric_is_refused() -> None:
 
 
 def test_distance_to_one_person_looks_at_that_person_only() -> None:
-    people = {"a": [np.array([1, 0], np.float32)], "b": [np.array([0, 1], np.float32)]}
+    people = [("a", np.array([1, 0], np.float32)), ("b", np.array([0, 1], np.float32))]
     gallery = gallery_of(people, model_sha256="m", metric="l2")
     assert gallery.distance_to("a", face(0, 1)) == pytest.approx(math.sqrt(2))
     assert math.isinf(gallery.distance_to("nobody", face(0, 1)))

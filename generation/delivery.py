@@ -1,0 +1,95 @@
+"""The finished file on its way out: stored under its hash, written into the job, fetched by people."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from generation import blobs
+from generation.errors import JobStateError, NotFoundError, WithdrawnError
+from generation.models import Job, JobState
+from generation.sealing import Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Names of what was stored."""
+
+    output: str
+    manifest: str
+    poster: str
+    content: str
+    before: str
+
+
+def store(sealed: Sealed) -> Stored:
+    """Put the output, its manifest and its small pictures into the blob store; all of them, or none.
+
+    Raises:
+        BlobWriteError: the disk did not take one.
+    """
+    put: list[str] = []
+    try:
+        put.append(blobs.put_file(sealed.path))
+        # The picture of the footage comes last: another job may have stored the very same one.
+        for data in (sealed.manifest, sealed.poster, sealed.content, sealed.before):
+            put.append(blobs.store().put(io.BytesIO(data)))
+    except BaseException:
+        _delete(put)
+        raise
+    return Stored(*put)
+
+
+def discard(stored: Stored) -> None:
+    """Remove the blobs of an output that will not be delivered."""
+    _delete([stored.output, stored.manifest, stored.poster, stored.content])
+
+
+def write(job: Job, sealed: Sealed, stored: Stored, *, report: dict[str, Any]) -> None:
+    """Close a locked job as done."""
+    job.state, job.finished, job.worker = JobState.DONE, timezone.now(), ""
+    job.output_sha256, job.output_bytes, job.output_mime = stored.output, sealed.size_bytes, sealed.mime
+    job.manifest_sha256, job.poster_sha256 = stored.manifest, stored.poster
+    job.content_sha256, job.before_sha256 = stored.content, stored.before
+    job.report = report
+    job.save()
+
+
+def output_path(job: Job) -> Path:
+    """The delivered file.
+
+    Raises:
+        WithdrawnError: its licence was revoked.
+        JobStateError: the job has no output.
+        NotFoundError: the file is gone.
+    """
+    return _path(job, job.output_sha256)
+
+
+def poster_path(job: Job) -> Path:
+    """A picture of the delivered file, as JPEG; withdrawn with it."""
+    return _path(job, job.poster_sha256)
+
+
+def before_path(job: Job) -> Path:
+    """The frame of the footage that the poster was made of, as JPEG."""
+    return _path(job, job.before_sha256)
+
+
+def _path(job: Job, sha256: str) -> Path:
+    if job.state == JobState.WITHDRAWN:
+        raise WithdrawnError(f"The output of job {job.id} was withdrawn.")
+    if job.state != JobState.DONE:
+        raise JobStateError(f"Job {job.id} is {job.state}: it has no output.")
+    if not sha256 or not blobs.store().exists(sha256):
+        raise NotFoundError("The file is gone.")
+    return blobs.store().path(sha256)
+
+
+def _delete(names: list[str]) -> None:
+    for name in names:
+        blobs.store().delete(name)

@@ -1,0 +1,186 @@
+"""From the last chunk to a delivered file: seal, check that it may still leave, store, log."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from audit import services as audit
+from audit.events import GenerationFinished, LabelApplied
+from consent import selectors as consents
+from generation import blobs, delivery, loaded, sealing, transitions
+from generation.admitting import taken
+from generation.engine.media.info import MediaInfo
+from generation.errors import AlreadyOverError, PermitError
+from generation.gate import admission, authority
+from generation.leases import Lease
+from generation.marking import MarkPlan
+from generation.models import Chunk, Job, JobState
+from generation.sealing import Sealed, SealOrder
+from watermark.c2pa import ConsentStatement
+from watermark.payload import ALGORITHM
+
+if TYPE_CHECKING:
+    from generation.gate.permit import Permit  # a type here; only the gate makes them
+
+LABEL = "gb45438-2025/1"
+
+
+def seal(job_id: uuid.UUID) -> None:
+    """Take a job from ``sealing`` to ``done``; nothing half-written is left, whatever happens.
+
+    Raises:
+        DatabaseError: the database is away; the job is taken up again.
+    """
+    with taken(job_id, JobState.SEALING) as work:
+        if work is None:
+            return
+        job, lease = work
+        folder = transitions.scratch(job.id) / "sealed"
+        try:
+            permit = _recheck(job)
+            sealed = sealing.seal(_order(job), folder=folder)
+            _deliver(job, sealed, permit, lease)
+        except Exception as error:  # noqa: BLE001  the edge of the task: the job must not stay sealing
+            transitions.conclude(job.id, error, stage="release")
+        transitions.clear_if_over(job.id)
+
+
+def _recheck(job: Job) -> Permit:
+    """The gate's question at release: is everything still as it was admitted?"""
+    portrait = consents.open_portrait(job.portrait_id, tenant=job.tenant, purpose_consent=job.consent_id)
+    inputs = (authority.source_claim(portrait), authority.target_claim(job))
+    return authority.recheck(job, inputs=inputs, models=loaded.face_models(), now=timezone.now())
+
+
+def _order(job: Job) -> SealOrder:
+    admitted = authority.Admission.from_record(job.decision["admission"])
+    footage = admission.commitments(admitted.inputs, nonce=job.decision["nonce"])
+    folder = transitions.scratch(job.id)
+    index = job.admission_index or 0
+    return SealOrder(
+        chunks=tuple(folder / path for path in _paths(job)),
+        footage=blobs.store().path(job.media.sha256),
+        info=MediaInfo.from_record(job.media.info),
+        marks=MarkPlan.from_record(job.marking, mark_hex=job.mark_id or ""),
+        carrier=loaded.carrier(job.tenant),
+        produce_id=job.id.hex,
+        credit_code=settings.LIKENESS_CREDIT_CODE,
+        statement=ConsentStatement(
+            consent=job.consent_id,
+            log=settings.LIKENESS_LOG_ORIGIN,
+            leaf=index,
+            leaf_hash=job.decision["leaf"],
+            policy=f"{authority.policy_claim().name}/{authority.policy_claim().version}",
+        ),
+        identity_commitment=footage[0],
+        driving_commitment=footage[1],
+        chain=loaded.keyring().credential_chain(),
+        when=timezone.now(),
+    )
+
+
+def _paths(job: Job) -> list[str]:
+    return list(Chunk.objects.filter(job=job).order_by("index").values_list("path", flat=True))
+
+
+def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease) -> None:
+    """Store the files, then close the job; stored files of a job that ended meanwhile are removed again."""
+    stored = delivery.store(sealed)
+    try:
+        lease.check()
+        with transaction.atomic():
+            row = transitions.lock(job.id)
+            if row.state != JobState.SEALING:
+                raise AlreadyOverError(f"Job {row.id} is {row.state}.")
+            if not authority.epochs_are(permit.licences):
+                raise PermitError("licences", "a consent was revoked while the output was sealed")
+            delivery.write(row, sealed, stored, report=report_of(row))
+            _log(row, sealed)
+    except BaseException:
+        delivery.discard(stored)
+        raise
+
+
+def _log(row: Job, sealed: Sealed) -> None:
+    by = transitions.system(row.tenant)
+    audit.append(
+        LabelApplied(
+            job=row.id.hex,
+            label=LABEL,
+            algorithm=ALGORITHM,
+            mark=row.mark_id or "",
+            produce_id=row.id.hex,
+            manifest=sealed.manifest_sha256,
+        ),
+        actor=by,
+    )
+    audit.append(
+        GenerationFinished(
+            job=row.id.hex,
+            attempt=max(row.report["attempts"], 1),
+            output=sealed.sha256,
+            bytes=sealed.size_bytes,
+            mime=sealed.mime,
+            frames=row.report["frames"],
+            similarity_ppm=admission.ppm(row.report["similarity_mean"]),
+            skipped=row.report["frames"] - min(row.report["frames"], row.report["swapped"]),
+            models=tuple(item["sha256"] for item in row.decision["admission"]["models"]),
+            params=row.mode,
+        ),
+        actor=by,
+    )
+
+
+def report_of(job: Job) -> dict[str, Any]:
+    """The job's report: the chunks' figures added up, times as means over all frames."""
+    chunks = list(Chunk.objects.filter(job=job).order_by("index"))
+    reports = [chunk.report for chunk in chunks]
+    distances = [value for report in reports for value in report["similarity"]]
+    counted = (
+        "frames",
+        "detections",
+        "embedded",
+        "swapped",
+        "kept",
+        "profile",
+        "no_face",
+        "low_coverage",
+        "tracks",
+    )
+    total: dict[str, Any] = {name: sum(report[name] for report in reports) for name in counted}
+    total["similarity"] = distances
+    total["similarity_mean"] = sum(distances) / len(distances) if distances else 0.0
+    total["notes"] = list(dict.fromkeys(note for report in reports for note in report["notes"]))
+    total["stage_ms"] = _mean_stages(reports)
+    total["attempts"] = max(chunk.attempts for chunk in chunks)
+    total["alarms"] = alarms(total, review=job.report.get("review"))
+    return total
+
+
+def alarms(total: dict[str, Any], *, review: float | None) -> list[str]:
+    """What somebody should look at before the output is used."""
+    found = []
+    frames = max(1, total["frames"])
+    if total["low_coverage"] > frames // 10:
+        found.append("coverage.low")
+    if total["profile"] > frames // 10:
+        found.append("pose.profile")
+    if review is not None and total["similarity"] and total["similarity_mean"] > review:
+        found.append("similarity.low")
+    return found
+
+
+def _mean_stages(reports: list[dict[str, Any]]) -> dict[str, float]:
+    frames = max(1, sum(report["frames"] for report in reports))
+    names = {name for report in reports for name in report["stage_ms"]}
+    return {
+        name: round(
+            sum(report["stage_ms"].get(name, 0.0) * report["frames"] for report in reports) / frames, 3
+        )
+        for name in sorted(names)
+    }

@@ -1,0 +1,118 @@
+"""The marks on every frame: the visible label, then the invisible id of the output."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from generation.engine.types import Plane, Planes
+from watermark.content import thumbnail
+from watermark.invisible import Carrier, Embedder, Profile
+from watermark.payload import new_mark_id
+from watermark.visible import DEFAULT_TEXT, Label
+
+LABEL_TEXT = DEFAULT_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class MarkPlan:
+    """What one output is marked with; the same for all its chunks, so that no seam shows."""
+
+    mark_id: int
+    strength: float
+    profile: str
+    label_text: str
+    width_px: int
+    height_px: int
+
+    @property
+    def mark_hex(self) -> str:
+        """The id as 16 hex digits."""
+        return f"{self.mark_id:016x}"
+
+    def as_record(self) -> dict[str, Any]:
+        """A JSON-ready record; the id is kept apart, as text."""
+        record = asdict(self)
+        del record["mark_id"]
+        return record
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], *, mark_hex: str) -> MarkPlan:
+        """What ``as_record`` gave, with its id."""
+        return cls(mark_id=int(mark_hex, 16), **record)
+
+
+class Finisher:
+    """The engine's ``finish``: called on every frame just before the encoder."""
+
+    def __init__(self, plan: MarkPlan, carrier: Carrier) -> None:
+        self._label = Label(plan.width_px, plan.height_px, plan.label_text)
+        self._embedder = Embedder(
+            carrier,
+            plan.mark_id,
+            height=plan.height_px,
+            width=plan.width_px,
+            profile=Profile(plan.profile),
+            strength=plan.strength,
+        )
+        self._track: list[tuple[float, Plane]] = []
+        self._due_s = float("-inf")
+
+    def __call__(self, planes: Planes, index: int, time_s: float) -> None:
+        """Mark one frame in place; the first of every second is kept very small."""
+        del index
+        self._label.blend(planes.y, planes.u, planes.v)
+        self._embedder.embed(planes.y)
+        if time_s >= self._due_s:
+            self._due_s = float(int(time_s) + 1)
+            self._track.append((time_s, thumbnail(planes.y)))
+
+    def write_track(self, chunk: Path) -> None:
+        """Keep the thumbnails beside the chunk until it is sealed."""
+        track_of(chunk).write_bytes(_packed(self._track))
+
+
+def track_of(chunk: Path) -> Path:
+    """Where the thumbnails of a chunk lie."""
+    return chunk.with_suffix(".npz")
+
+
+def joined_track(chunks: Sequence[Path]) -> bytes:
+    """The thumbnails of all chunks in one; they tell a mark that was copied onto another picture."""
+    return _packed([pair for chunk in chunks for pair in unpacked(track_of(chunk).read_bytes())])
+
+
+def unpacked(data: bytes) -> list[tuple[float, Plane]]:
+    """Seconds and (h, 160) uint8 luma of each kept frame."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as found:
+        return [(float(s), luma) for s, luma in zip(found["seconds"], found["luma"], strict=True)]
+
+
+def _packed(track: Sequence[tuple[float, Plane]]) -> bytes:
+    stream = io.BytesIO()
+    luma = np.array([small for _, small in track], np.uint8)
+    np.savez_compressed(stream, seconds=np.array([second for second, _ in track]), luma=luma)
+    return stream.getvalue()
+
+
+def measure_strength(
+    samples: Sequence[Planes], *, size_px: tuple[int, int], carrier: Carrier, label_text: str = LABEL_TEXT
+) -> MarkPlan:
+    """A plan with a fresh id and the strength that brings these pictures to the profile's quality.
+
+    Raises:
+        WatermarkError: this size or shape cannot carry the marks.
+    """
+    width, height = size_px
+    label = Label(width, height, label_text)
+    for planes in samples:
+        label.blend(planes.y, planes.u, planes.v)
+    mark_id = new_mark_id()
+    embedder = Embedder(carrier, mark_id, height=height, width=width)
+    strength = embedder.servo([planes.y for planes in samples])
+    return MarkPlan(mark_id, strength, str(embedder.profile), label_text, width, height)

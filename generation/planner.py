@@ -1,0 +1,53 @@
+"""How an admitted job is made: its chunks, and the strength of its mark, the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from generation.engine.chunk import PipelineSettings
+from generation.engine.media.chunks import ChunkSpan, plan_chunks
+from generation.engine.media.colour import to_planes
+from generation.engine.media.decode import frames_at
+from generation.engine.media.encode import EncodeSettings
+from generation.engine.media.info import MediaInfo
+from generation.engine.types import Planes
+from generation.marking import MarkPlan, measure_strength
+from watermark.invisible import Carrier
+
+TARGET_S = 10.0
+STRENGTH_FRAMES = 5
+MODES: Mapping[str, EncodeSettings] = {
+    "fast": EncodeSettings(preset="veryfast", crf=23),
+    "balanced": EncodeSettings(preset="veryfast", crf=20),
+    "premium": EncodeSettings(preset="medium", crf=17),
+}
+"""Encoder settings by mode; every mode has the guard, the marks and the seal."""
+
+
+def spans(info: MediaInfo) -> list[ChunkSpan]:
+    """The chunks of a clip: cut at keyframes, about ten seconds each."""
+    return plan_chunks(info, target_s=TARGET_S)
+
+
+def marks(path: Path, info: MediaInfo, *, carrier: Carrier, label_text: str) -> MarkPlan:
+    """A fresh mark id, and the strength that suits a few frames of this clip.
+
+    Raises:
+        MediaError: the clip breaks off.
+        WatermarkError: the picture's size or shape cannot carry the marks.
+    """
+    return measure_strength(
+        _few_planes(path, info), size_px=info.output_size_px, carrier=carrier, label_text=label_text
+    )
+
+
+def pipeline_settings(mode: str) -> PipelineSettings:
+    """The engine's settings of a mode."""
+    return PipelineSettings(encode=MODES[mode])
+
+
+def _few_planes(path: Path, info: MediaInfo) -> list[Planes]:
+    """Up to five pictures, spread over the clip."""
+    times_s = [info.duration_s * i / (STRENGTH_FRAMES - 1) for i in range(STRENGTH_FRAMES)]
+    return [to_planes(frame.picture) for frame in frames_at(path, info, times_s)]

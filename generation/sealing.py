@@ -1,0 +1,194 @@
+"""One delivered file from the chunks of a job, in an order that must not change.
+
+    join, with sound and AIGC label > content credential > read every mark back > SHA-256
+
+- Nothing may touch the file after it was signed; a mark that cannot be read back means no file.
+- All is written into one folder, which is removed when anything fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import cv2
+
+from generation.engine.media.decode import frames_at
+from generation.engine.media.info import MediaInfo, MediaLimits
+from generation.engine.media.join import join
+from generation.engine.media.probe import probe
+from generation.engine.types import Image
+from generation.errors import SealError
+from generation.marking import MarkPlan, joined_track
+from watermark import c2pa
+from watermark.c2pa import ConsentStatement, Ingredient, ManifestInput, Role
+from watermark.credentials import CredentialChain
+from watermark.invisible import Carrier
+from watermark.metadata import MP4_KEY, AigcLabel, embed_label
+from watermark.readback import read_back
+from watermark.visible import Label
+
+APPLICATION = "LKNS"
+"""Our four characters of the AIGC provider code."""
+SMALL_WIDTH_PX = 640
+JPEG_QUALITY = 85
+MIME = {"mp4": "video/mp4", "png": "image/png"}
+
+
+@dataclass(frozen=True, slots=True)
+class SealOrder:
+    """Everything that goes into one sealed file."""
+
+    chunks: tuple[Path, ...]
+    footage: Path
+    info: MediaInfo
+    marks: MarkPlan
+    carrier: Carrier
+    produce_id: str
+    credit_code: str
+    statement: ConsentStatement
+    identity_commitment: str
+    driving_commitment: str
+    chain: CredentialChain
+    when: datetime
+
+    @property
+    def kind(self) -> str:
+        """``png`` for a picture, ``mp4`` for a clip."""
+        return "png" if self.info.still else "mp4"
+
+    @property
+    def aigc(self) -> AigcLabel:
+        """The label for the metadata; its reference is the log entry of the gate's decision."""
+        return AigcLabel.of_output(
+            credit_code=self.credit_code,
+            application=APPLICATION,
+            produce_id=self.produce_id,
+            reference=f"{self.statement.log}#{self.statement.leaf}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A finished file and its small pictures (JPEG).
+
+    ``manifest`` is the credential, kept apart as well; ``content`` the thumbnails that tell a copied mark.
+    """
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    mime: str
+    manifest: bytes
+    poster: bytes
+    before: bytes
+    content: bytes
+    mark_z: float
+    label_seen: tuple[float, ...]
+
+    @property
+    def manifest_sha256(self) -> str:
+        """Hash of the credential."""
+        return hashlib.sha256(self.manifest).hexdigest()
+
+
+def seal(order: SealOrder, *, folder: Path) -> Sealed:
+    """Join, sign and read back; on any error nothing is left in ``folder``.
+
+    Raises:
+        MediaError: the chunks cannot be joined, or the result lacks frames, sound or tags.
+        WatermarkError: a mark or the credential cannot be written or read back.
+        SealError: chunks are missing.
+    """
+    missing = [path.name for path in order.chunks if not path.is_file()]
+    if missing or not order.chunks:
+        raise SealError(f"Parts of the video are missing: {', '.join(missing) or 'all of them'}.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        return _seal(order, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _seal(order: SealOrder, folder: Path) -> Sealed:
+    joined, signed = folder / f"joined.{order.kind}", folder / f"output.{order.kind}"
+    _join(order, joined)
+    manifest = c2pa.sign(joined, signed, _manifest(order), order.chain.signer())
+    joined.unlink()
+    found = read_back(
+        signed,
+        carriers=[order.carrier],
+        mark_id=order.marks.mark_id,
+        aigc_json=order.aigc.to_json(),
+        anchors_pem=order.chain.root_pem,
+        visible=Label(order.marks.width_px, order.marks.height_px, order.marks.label_text),
+    )
+    before, after = small_pictures(order.footage, order.info, signed)
+    with signed.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Sealed(
+        path=signed,
+        sha256=digest,
+        size_bytes=signed.stat().st_size,
+        mime=MIME[order.kind],
+        manifest=manifest,
+        poster=after,
+        before=before,
+        content=joined_track(order.chunks),
+        mark_z=found.mark.z,
+        label_seen=found.visible,
+    )
+
+
+def _join(order: SealOrder, out: Path) -> None:
+    if order.info.still:
+        # A picture has its label in XMP, which our own writer puts there.
+        join(order.chunks, audio_from=None, out=out, metadata={})
+        out.write_bytes(embed_label(out.read_bytes(), order.aigc))
+        return
+    sound = order.footage if order.info.audio is not None else None
+    join(order.chunks, audio_from=sound, out=out, metadata={MP4_KEY: order.aigc.to_json()})
+
+
+def _manifest(order: SealOrder) -> ManifestInput:
+    return ManifestInput(
+        title=f"{order.produce_id}.{order.kind}",
+        mark_id=order.marks.mark_id,
+        statement=order.statement,
+        when=order.when,
+        ingredients=(
+            Ingredient(Role.DRIVING, "driving footage", order.driving_commitment),
+            Ingredient(Role.IDENTITY, "licensed likeness", order.identity_commitment),
+        ),
+    )
+
+
+def small_pictures(footage: Path, info: MediaInfo, output: Path) -> tuple[bytes, bytes]:
+    """The middle frame of the footage and of the output, as small JPEG files.
+
+    Raises:
+        MediaError: one of them cannot be decoded.
+    """
+    made = probe(output, MediaLimits(duration_s=float("inf")))
+    return _middle(footage, info), _middle(output, made)
+
+
+def _middle(path: Path, info: MediaInfo) -> bytes:
+    return jpeg(next(frames_at(path, info, [info.duration_s / 2])).picture)
+
+
+def jpeg(picture: Image) -> bytes:
+    """A picture as JPEG, at most 640 px wide."""
+    height, width = picture.shape[:2]
+    if width > SMALL_WIDTH_PX:
+        size = SMALL_WIDTH_PX, max(1, round(height * SMALL_WIDTH_PX / width))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(picture.dtype, copy=False)
+    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not done:
+        raise SealError("A small picture could not be written.")
+    return data.tobytes()

@@ -1,0 +1,36 @@
+"""What workers are sent: one id each. Every task may run twice, has limits, a queue, and its retry rule.
+
+None retries by itself: the rows are the truth, and ``reap`` sends again what was left lying.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from celery import shared_task
+
+from generation import services
+
+
+@shared_task(queue="cpu", soft_time_limit=300, time_limit=330, max_retries=0)
+def admit(job_id: str) -> None:
+    """Decide about a job and queue its chunks."""
+    services.admit(uuid.UUID(job_id))
+
+
+@shared_task(queue="gpu", soft_time_limit=3600, time_limit=3660, max_retries=0)
+def run_chunk(chunk_id: int) -> None:
+    """Make one chunk; the limit is for ten seconds of 4K on a slow core."""
+    services.run_chunk(int(chunk_id))
+
+
+@shared_task(queue="cpu", soft_time_limit=900, time_limit=930, max_retries=0)
+def seal(job_id: str) -> None:
+    """Seal and deliver a job's output."""
+    services.seal(uuid.UUID(job_id))
+
+
+@shared_task(queue="io", soft_time_limit=30, time_limit=40, max_retries=0)
+def reap() -> int:
+    """Send again what a dead worker left or the broker lost; beat calls it every second."""
+    return services.reap()
