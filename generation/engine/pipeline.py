@@ -25,7 +25,7 @@ from generation.engine.chunk import (
     TrackedFace,
 )
 from generation.engine.errors import EngineError, GuardAbortError
-from generation.engine.media.colour import Converter
+from generation.engine.media.colour import redraw, to_planes
 from generation.engine.media.decode import Frame, read_frames
 from generation.engine.media.encode import open_writer
 from generation.engine.types import (
@@ -34,6 +34,7 @@ from generation.engine.types import (
     Finish,
     FrameFaces,
     Guard,
+    Image,
     Planes,
     Progress,
     Verdict,
@@ -99,7 +100,6 @@ class _Work:
     track_ids: set[int] = field(default_factory=set)
     compared_s: float = float("-inf")
     flow: Flow = field(default_factory=Flow)
-    converter: Converter = field(default_factory=Converter)
 
     def run(self) -> None:
         """Start both ends, do the middle here, and leave nothing running."""
@@ -162,8 +162,9 @@ class _Work:
             tracks, verdicts = self._look(frame)
             if frame.warm:
                 continue
+            before = frame.picture.copy() if frame.planes else frame.picture
             self._swap(frame, tracks, verdicts)
-            outbox.put((self._finished(frame), frame.pts))
+            outbox.put((self._finished(frame, before), frame.pts))
             self.report.frames += 1
             if self.report.frames % self.settings.progress_frames == 0 or self.report.frames == total:
                 self.progress(self.report.frames, total)
@@ -205,9 +206,14 @@ class _Work:
                 made = self.likeness.embedder.embed(frame.picture, track.mesh)
                 self.report.similarity.append(round(made.distance(self.likeness.source), 4))
 
-    def _finished(self, frame: Frame) -> Planes:
+    def _finished(self, frame: Frame, before: Image) -> Planes:
+        """The frame's planes with the swapped region redrawn, and the marks on them."""
         with self.clock.stage("convert"):
-            planes = self.converter.to_planes(frame.picture)
+            if frame.planes is None:
+                planes = to_planes(frame.picture)
+            else:
+                planes = frame.planes
+                redraw(planes, before=before, after=frame.picture)
         with self.clock.stage("finish"):
             self.finish(planes, frame.index, frame.time_s)
         return planes

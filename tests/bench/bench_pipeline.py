@@ -2,7 +2,7 @@
 
     python -m tests.bench.bench_pipeline [--home var] [--seconds 6]
 
-Each figure comes from a child process of its own: CPU of all its threads after the models are loaded, and peak
+Each figure comes from a child process of its own: CPU of all its threads after the models are loaded, peak
 memory. "floor" is the same pass with nobody in it: decode, convert, encode. "work" is the whole: detection on
 every frame, the classical swap, the visible label and the invisible id. "before encoding" is the sum of the
 stages in the threads that decode, work and convert.
@@ -30,7 +30,7 @@ from generation.engine.chunk import ChunkPlan, Likeness, PipelineSettings
 from generation.engine.faces.models import load_face_models
 from generation.engine.faces.track import Tracker
 from generation.engine.media.chunks import whole
-from generation.engine.media.colour import Converter
+from generation.engine.media.colour import to_planes
 from generation.engine.media.decode import frames_at
 from generation.engine.media.encode import EncodeSettings
 from generation.engine.media.image import decode_image
@@ -95,8 +95,7 @@ def parts(what: str, path: Path, home: Path) -> dict[str, Any]:
     source = decode_image((home / "weights" / "astronaut.png").read_bytes())
     marks = models.landmarks.settle(source, models.detector.detect(source)[0])
     carrier = Carrier(MarkKeys(bytes(32), "bench"))
-    converter = Converter()
-    samples = [converter.to_planes(f.picture) for f in frames_at(path, info, [0.0, info.duration_s / 2])]
+    samples = [to_planes(f.picture) for f in frames_at(path, info, [0.0, info.duration_s / 2])]
     plan = measure_strength(samples, size_px=info.output_size_px, carrier=carrier)
     return {
         "tracker": Tracker(models, float(info.rate)),

@@ -20,11 +20,11 @@ from av.video.stream import VideoStream
 from generation.engine.errors import UnreadableMediaError, UnsupportedMediaError
 from generation.engine.media import image
 from generation.engine.media.chunks import ChunkSpan, whole
-from generation.engine.media.colour import Converter
+from generation.engine.media.colour import Converter, from_planes, own_planes
 from generation.engine.media.geometry import pad_even, turn
 from generation.engine.media.info import Keyframe, MediaInfo, MediaLimits
 from generation.engine.media.opening import open_media, picture_stream
-from generation.engine.types import Image
+from generation.engine.types import Image, Planes
 
 LIMITS = MediaLimits()
 
@@ -37,6 +37,8 @@ class Frame:
     pts: int
     time_s: float
     picture: Image
+    planes: Planes | None
+    """The same picture as the encoder takes it, where the input has it so; else None."""
     warm: bool
     """True for a frame before the chunk, which is tracked but not written."""
 
@@ -52,7 +54,7 @@ def read_frames(
     """
     if info.still:
         picture = pad_even(image.decode_image(path.read_bytes(), limits=limits))
-        yield Frame(index=0, pts=0, time_s=0.0, picture=picture, warm=False)
+        yield Frame(index=0, pts=0, time_s=0.0, picture=picture, planes=None, warm=False)
         return
     end = span.first_frame + span.frames
     wanted = span.first_frame
@@ -64,11 +66,13 @@ def read_frames(
                 break
             if index < span.first_frame - span.warm_frames:
                 continue
-            picture = pad_even(turn(converter.to_bgr(frame), info.orientation))
+            planes = own_planes(frame)
+            picture = _upright(converter, frame, planes, info)
+            planes = planes if info.orientation == 1 else None
             last_s = float((pts - info.start_pts) * info.time_base)
             warm = index < span.first_frame
             wanted += not warm
-            yield Frame(index=index, pts=pts, time_s=last_s, picture=picture, warm=warm)
+            yield Frame(index=index, pts=pts, time_s=last_s, picture=picture, planes=planes, warm=warm)
     if wanted != end:
         raise UnreadableMediaError(
             f"The picture breaks off after {last_s:.3f} s: {end - wanted} of {span.frames} frames are "
@@ -91,9 +95,9 @@ def frames_at(
     with open_media(path, info.container) as opened:
         stream = picture_stream(opened, pixels=limits.pixels)
         for index, pts, frame in _chosen(opened, stream, info, sorted(times_s)):
-            picture = pad_even(turn(converter.to_bgr(frame), info.orientation))
+            picture = _upright(converter, frame, own_planes(frame), info)
             time_s = float((pts - info.start_pts) * info.time_base)
-            yield Frame(index=index, pts=pts, time_s=time_s, picture=picture, warm=False)
+            yield Frame(index=index, pts=pts, time_s=time_s, picture=picture, planes=None, warm=False)
 
 
 def _chosen(
@@ -126,6 +130,11 @@ def _chosen(
 def _next(shown: Iterator[tuple[int, VideoFrame]], index: int) -> tuple[int, int, VideoFrame] | None:
     found = next(shown, None)
     return (index, *found) if found else None
+
+
+def _upright(converter: Converter, frame: VideoFrame, planes: Planes | None, info: MediaInfo) -> Image:
+    picture = from_planes(planes) if planes else converter.to_bgr(frame)
+    return pad_even(turn(picture, info.orientation))
 
 
 def _numbered(

@@ -18,7 +18,7 @@ import av
 from av.video.stream import VideoStream
 
 from generation.engine.errors import EncodeError
-from generation.engine.media.colour import Converter, to_frame
+from generation.engine.media.colour import from_planes, to_frame
 from generation.engine.media.image import encode_png
 from generation.engine.media.info import MediaInfo
 from generation.engine.media.opening import CODEC_THREADS
@@ -165,7 +165,7 @@ class StillWriter:
         if self._written:
             raise EncodeError("A picture has one frame.")
         try:
-            self._part.write_bytes(encode_png(Converter().from_planes(planes)))
+            self._part.write_bytes(encode_png(from_planes(planes)))
         except OSError as error:
             raise EncodeError(f"The output cannot be written: {_plain(error)}.") from error
         self._written = True

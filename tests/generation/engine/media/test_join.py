@@ -10,7 +10,7 @@ import pytest
 
 from generation.engine.errors import EncodeError
 from generation.engine.media.chunks import plan_chunks, whole
-from generation.engine.media.colour import Converter
+from generation.engine.media.colour import to_planes
 from generation.engine.media.decode import read_frames
 from generation.engine.media.encode import EncodeSettings, open_writer
 from generation.engine.media.image import encode_png
@@ -28,14 +28,13 @@ def write_chunks(
     path: Path, folder: Path, *, target_s: float, settings: EncodeSettings = SETTINGS
 ) -> list[Path]:
     info = probe(path)
-    converter = Converter()
     chunks = []
     for span in plan_chunks(info, target_s=target_s):
         chunk = folder / f"{span.index}.mp4"
         with open_writer(chunk, info=info, settings=settings) as writer:
             for frame in read_frames(path, info, span):
                 if not frame.warm:
-                    writer.write(converter.to_planes(frame.picture), frame.pts)
+                    writer.write(to_planes(frame.picture), frame.pts)
         chunks.append(chunk)
     return chunks
 
@@ -175,7 +174,7 @@ def test_picture_becomes_a_png_with_its_tags(tmp_path: Path) -> None:
 
 def test_writer_leaves_nothing_after_an_error(tmp_path: Path) -> None:
     info = probe(make_clip(tmp_path / "a.mp4"))
-    planes = Converter().to_planes(counter(1, (128, 96)))
+    planes = to_planes(counter(1, (128, 96)))
     chunk = tmp_path / "c.mp4"
 
     def write_through(path: Path) -> None:
@@ -201,7 +200,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from generation.engine.errors import EncodeError
-from generation.engine.media.colour import Converter
+from generation.engine.media.colour import to_planes
 from generation.engine.media.encode import EncodeSettings, open_writer
 from generation.engine.media.join import join
 from generation.engine.media.probe import probe
@@ -212,7 +211,7 @@ noise = np.random.default_rng(1)
 def write():
     with open_writer(chunk, info=info, settings=EncodeSettings(crf=10)) as writer:
         for n in range(30):
-            writer.write(Converter().to_planes(noise.integers(0, 255, (96, 128, 3), np.uint8)), n * 512)
+            writer.write(to_planes(noise.integers(0, 255, (96, 128, 3), np.uint8)), n * 512)
 def full():
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
 if sys.argv[2] == "chunk":
