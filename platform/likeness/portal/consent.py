@@ -86,7 +86,7 @@ class ConsentApproveView(Change):
     def change(self, **kwargs: Any) -> str:
         """Approve; the last missing approval puts the licence in force."""
         role = self.request.POST.get("role", "")
-        row = services.approve(kwargs["consent_id"], role=role, by=self.actor)  # type: ignore[arg-type]
+        row = services.approve(kwargs["consent_id"], role=role, by=self.actor)
         if row.state == "active":
             return _("Approved. The licence is in force now.")
         return _("Approved for: %(role)s. Other approvals are still missing.") % {"role": word("role", role)}
@@ -99,7 +99,7 @@ class ConsentApproveView(Change):
 class ConsentRejectView(ConsentDetailView):
     """Reject, with a reason that is kept."""
 
-    http_method_names: ClassVar[list[str]] = ["post"]
+    http_method_names = ["post"]
     roles = access.REVIEWERS
 
     def post(self, request: HttpRequest, consent_id: str) -> HttpResponseBase:

@@ -26,7 +26,7 @@ class PicturesField(forms.FileField):
 
     widget = forms.ClearableFileInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
         """Check each file on its own; at least one, at most ``MAX_PORTRAITS``."""
         files = data if isinstance(data, (list, tuple)) else [data] if data else []
         if len(files) > MAX_PORTRAITS:

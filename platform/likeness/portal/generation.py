@@ -10,14 +10,14 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from generation.services import JobRequest
 
-from generation import selectors, services
+from generation import delivery, selectors, services
 from generation.errors import GenerationError, RefusedError
+from generation.services import JobRequest
 from likeness.portal import access
 from likeness.portal.forms import JobForm, blame
 from likeness.portal.jobs import OPEN, STOP_POLLING, rows_of, view_of
-from likeness.portal.media import attachment, inline, picture
+from likeness.portal.media import attachment, inline
 from likeness.portal.pages import DOMAIN_ERRORS, Change, Page
 from likeness.portal.uploads import opened
 
@@ -130,7 +130,7 @@ class JobCancelView(Change):
 class JobDownloadView(Page):
     """Hand the output out as a file; the log says who took it."""
 
-    http_method_names: ClassVar[list[str]] = ["post"]
+    http_method_names = ["post"]
     roles = access.DOWNLOAD
 
     def post(self, _request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
@@ -141,18 +141,28 @@ class JobDownloadView(Page):
 
 
 class JobOutputView(Page):
-    """Play the output on its page, in ranges."""
+    """Play the output on its page, in ranges; only taking it away is logged."""
 
     def get(self, request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
         """Send the range that the player asked for."""
         job = selectors.job(job_id, tenant=self.tenant)
-        path = selectors.output(job_id, tenant=self.tenant)
-        return inline(path, content_type=job.output_mime, wanted=request.headers.get("Range", ""))
+        wanted = request.headers.get("Range", "")
+        return inline(delivery.output_path(job), content_type=job.output_mime, wanted=wanted)
 
 
-class JobPictureView(Page):
-    """A still of the job: the poster, or one moment before and after."""
+class JobPosterView(Page):
+    """A frame of the output."""
 
-    def get(self, _request: HttpRequest, job_id: uuid.UUID, which: str) -> HttpResponseBase:
+    def get(self, _request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
         """Send it."""
-        return picture(selectors.still(job_id, which=which, tenant=self.tenant), content_type="image/jpeg")
+        path = delivery.poster_path(selectors.job(job_id, tenant=self.tenant))
+        return inline(path, content_type="image/jpeg")
+
+
+class JobBeforeView(Page):
+    """The frame of the footage that the poster was made of."""
+
+    def get(self, _request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
+        """Send it."""
+        path = delivery.before_path(selectors.job(job_id, tenant=self.tenant))
+        return inline(path, content_type="image/jpeg")

@@ -198,7 +198,7 @@ def _data_url(data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _sha256(upload: UploadedFile) -> str:
+def _sha256(upload: UploadedFile[Any]) -> str:
     digest = hashlib.sha256()
     for block in upload.chunks():
         digest.update(block)

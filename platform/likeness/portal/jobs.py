@@ -57,6 +57,7 @@ class JobView:
     progress: Any
     stages: tuple[Stage, ...]
     reasons: tuple[Reason, ...]
+    alarms: tuple[Reason, ...]
     entries: tuple[Any, ...]
 
 
@@ -81,6 +82,7 @@ def view_of(job: Any, *, tenant: str) -> JobView:
         progress=selectors.progress(job),
         stages=stages_of(job.state, began=bool(job.started)),
         reasons=reasons_of(job),
+        alarms=tuple(reason(code) for code in job.report.get("alarms", ())),
         entries=entries_of(job.id.hex),
     )
 

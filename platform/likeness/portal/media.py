@@ -24,7 +24,7 @@ def attachment(path: Path, *, content_type: str, name: str) -> HttpResponseBase:
     return _private(response)
 
 
-def inline(path: Path, *, content_type: str, wanted: str) -> HttpResponseBase:
+def inline(path: Path, *, content_type: str, wanted: str = "") -> HttpResponseBase:
     """The file or the range of it that ``wanted``, the Range header, names (RFC 9110, 14.2)."""
     size = path.stat().st_size
     span = _span(wanted, size)

@@ -67,7 +67,7 @@ class Page(View):
 class Change(Page):
     """A change by POST: one service call, a message, and back to where it belongs."""
 
-    http_method_names: ClassVar[list[str]] = ["post"]
+    http_method_names = ["post"]
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         """Call the service; what it refuses is told on the page the person came from."""

@@ -21,6 +21,17 @@ from likeness.portal.pages import DOMAIN_ERRORS, Page
 from likeness.portal.uploads import on_disk
 
 MARKS = ("invisible", "aigc", "c2pa")
+MARK_STATES = {
+    "present": ("good", _("Found")),
+    "trusted": ("good", _("Found, and signed by us")),
+    "valid": ("warn", _("Found, signed by somebody else")),
+    "suspected": ("warn", _("Traces of one, not enough to be sure")),
+    "malformed": ("bad", _("Found, but damaged")),
+    "invalid": ("bad", _("Found, but it does not hold")),
+    "absent": ("none", _("Not found")),
+    "not-run": ("none", _("Not looked for: the file is too small or of another kind")),
+}
+"""Tone and words for the state of a mark, by the detector's name of it in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +71,11 @@ VERDICTS = {
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One kind of mark: whether it was found, and what it says."""
+    """One kind of mark: how it was found, and the id in it."""
 
     code: str
-    found: bool
+    tone: str
+    words: Any
     detail: str
 
 
@@ -111,15 +123,12 @@ class ProvenanceView(Page):
 
 
 def marks_of(found: Mapping[str, Any]) -> tuple[Mark, ...]:
-    """Each kind of mark in a fixed order; ``state`` or ``found`` of a mapping counts, else any value."""
-    return tuple(_mark(code, found.get(code)) for code in MARKS)
+    """Each kind of mark, in a fixed order."""
+    return tuple(_mark(code, found.get(code) or {}) for code in MARKS)
 
 
-def _mark(code: str, value: Any) -> Mark:
-    if isinstance(value, Mapping):
-        state = str(value.get("state") or value.get("match") or "")
-        there = bool(value.get("found", state not in ("", "absent", "missing", "none")))
-        detail = str(value.get("id") or value.get("mark") or value.get("detail") or state)
-        return Mark(code, there, detail)
-    text = "" if value in (None, False) else str(value)
-    return Mark(code, text not in ("", "absent", "missing", "none"), text)
+def _mark(code: str, read: Mapping[str, Any]) -> Mark:
+    state = str(read.get("state") or "absent").lower()
+    tone, words = MARK_STATES.get(state, ("none", state))
+    detail = str(read.get("id") or read.get("produce_id") or read.get("mark") or "")
+    return Mark(code, tone, words, detail)

@@ -7,13 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 
 
 @contextmanager
-def opened(upload: UploadedFile) -> Iterator[BinaryIO]:
+def opened(upload: UploadedFile[Any]) -> Iterator[BinaryIO]:
     """The upload from its first byte."""
     upload.open("rb")
     upload.seek(0)
@@ -21,7 +21,7 @@ def opened(upload: UploadedFile) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def on_disk(upload: UploadedFile) -> Iterator[Path]:
+def on_disk(upload: UploadedFile[Any]) -> Iterator[Path]:
     """A file that holds the upload for as long as the block runs; small uploads are written first."""
     if isinstance(upload, TemporaryUploadedFile):
         yield Path(upload.temporary_file_path())

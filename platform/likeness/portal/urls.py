@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.urls import path
 
-from likeness.portal import audit, consent, gate, home, identities, session
+from likeness.portal import audit, consent, gate, generation, home, identities, provenance, session
 
 urlpatterns = [
     path("", home.HomeView.as_view(), name="home"),
@@ -28,6 +26,15 @@ urlpatterns = [
         identities.ConsentSubmitView.as_view(),
         name="consent-submit",
     ),
+    path("jobs/", generation.JobListView.as_view(), name="job-list"),
+    path("jobs/new/", generation.JobCreateView.as_view(), name="job-create"),
+    path("jobs/<uuid:job_id>/", generation.JobDetailView.as_view(), name="job-detail"),
+    path("jobs/<uuid:job_id>/cancel/", generation.JobCancelView.as_view(), name="job-cancel"),
+    path("jobs/<uuid:job_id>/download/", generation.JobDownloadView.as_view(), name="job-download"),
+    path("jobs/<uuid:job_id>/output/", generation.JobOutputView.as_view(), name="job-output"),
+    path("jobs/<uuid:job_id>/poster/", generation.JobPosterView.as_view(), name="job-poster"),
+    path("jobs/<uuid:job_id>/before/", generation.JobBeforeView.as_view(), name="job-before"),
+    path("provenance/", provenance.ProvenanceView.as_view(), name="provenance"),
     path("record/", audit.LogListView.as_view(), name="log-list"),
     path("record/checkpoint/", audit.LogCheckpointView.as_view(), name="log-checkpoint"),
     path("record/<int:index>/", audit.LogEntryView.as_view(), name="log-entry"),
@@ -35,20 +42,3 @@ urlpatterns = [
     path("blocklist/", gate.BlockListView.as_view(), name="block-list"),
     path("blocklist/<slug:entry_id>/remove/", gate.BlockRemoveView.as_view(), name="block-remove"),
 ]
-
-if find_spec("generation.services"):
-    from likeness.portal import generation
-
-    urlpatterns += [
-        path("jobs/", generation.JobListView.as_view(), name="job-list"),
-        path("jobs/new/", generation.JobCreateView.as_view(), name="job-create"),
-        path("jobs/<uuid:job_id>/", generation.JobDetailView.as_view(), name="job-detail"),
-        path("jobs/<uuid:job_id>/cancel/", generation.JobCancelView.as_view(), name="job-cancel"),
-        path("jobs/<uuid:job_id>/download/", generation.JobDownloadView.as_view(), name="job-download"),
-        path("jobs/<uuid:job_id>/output/", generation.JobOutputView.as_view(), name="job-output"),
-        path("jobs/<uuid:job_id>/<slug:which>.jpg", generation.JobPictureView.as_view(), name="job-picture"),
-    ]
-if find_spec("likeness.provenance"):
-    from likeness.portal import provenance
-
-    urlpatterns += [path("provenance/", provenance.ProvenanceView.as_view(), name="provenance")]

@@ -50,7 +50,7 @@ class Measure:
 
 
 def finding(code: str, message: str) -> str:
-    """A refusal or warning in the reader's language; the gate's own sentence stands in for an unknown code."""
+    """A refusal or warning in the reader's language; an unknown code keeps the gate's own sentence."""
     sentence = FINDINGS.get(code)
     if sentence is None:
         return message

@@ -64,6 +64,11 @@ REASONS: dict[str, tuple[Any, Any]] = {
     "media.unreadable": (_("The file cannot be read."), _("Check that it plays, then upload it again.")),
     "media.unsupported": (_("This kind of media is not supported."), _("Use an MP4 file in SDR.")),
     "media_refused": (_("The file cannot be used; nothing of it was kept."), _("Check that it plays.")),
+    "watermark.unreadable": (
+        _("The file is neither a picture nor a video that can be read."),
+        _("Check that it plays."),
+    ),
+    "job.cancelled": (_("The job was cancelled."), _("Submit a new one if it is still needed.")),
     "input.changed": (_("The stored file is not the one that was uploaded."), _("Upload it again.")),
     "models.missing": (_("The models are not installed."), _("Tell the operator.")),
     "embedding.mismatch": (
@@ -101,6 +106,18 @@ REASONS: dict[str, tuple[Any, Any]] = {
     "output.withdrawn": (
         _("The output was withdrawn together with its licence."),
         _("Stop using every copy of it."),
+    ),
+    "coverage.low": (
+        _("The face is partly hidden in more than a tenth of the frames."),
+        _("Look at the result before you use it; use footage in which the whole face is seen."),
+    ),
+    "pose.profile": (
+        _("The head is turned away in more than a tenth of the frames."),
+        _("Look at the result before you use it; use footage seen from the front."),
+    ),
+    "similarity.low": (
+        _("The result resembles the licensed person less than usual."),
+        _("Look at the result before you use it; enrol portraits in better light."),
     ),
     "refused": (_("The gate refused."), _("Read the reasons.")),
 }
