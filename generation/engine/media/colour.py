@@ -23,14 +23,28 @@ FULL_RANGE = 2
 # own conversion does not, so that a redrawn face does not show as a step against the untouched rest.
 SCALING = Interpolation(Interpolation.BILINEAR | Interpolation.ACCURATE_RND)
 
-_KR, _KB = 0.2126, 0.0722
-_LUMA = np.array([_KB, 1 - _KR - _KB, _KR])
-_BLUE = np.array([0.5, -_LUMA[1] / (2 - 2 * _KB), -_LUMA[2] / (2 - 2 * _KB)])
-_RED = np.array([-_LUMA[0] / (2 - 2 * _KR), -_LUMA[1] / (2 - 2 * _KR), 0.5])
-_TO_Y = np.array([[*(_LUMA * 219 / 255), 16]], np.float32)
-_TO_UV = np.array([[*(_BLUE * 224 / 255), 128], [*(_RED * 224 / 255), 128]], np.float32)
-_INVERSE = np.linalg.inv(np.vstack([_TO_Y[:, :3], _TO_UV[:, :3]]).astype(np.float64))
-_TO_BGR = np.column_stack([_INVERSE, -_INVERSE @ (16, 128, 128)]).astype(np.float32)
+BT709_WEIGHTS, BT601_WEIGHTS = (0.2126, 0.0722), (0.299, 0.114)  # of red and blue in luma
+BT601_MATRICES = frozenset({5, 6})
+
+
+def _yuv_of_bgr(red: float, blue: float) -> npt.NDArray[np.float32]:
+    """(3, 4): limited-range Y, U, V of 8 bit B, G, R, with the offset in the last column."""
+    luma = np.array([blue, 1 - red - blue, red])
+    u = (np.array([1.0, 0, 0]) - luma) / (2 - 2 * blue)
+    v = (np.array([0, 0, 1.0]) - luma) / (2 - 2 * red)
+    scaled = np.stack([luma * 219, u * 224, v * 224]) / 255
+    return np.column_stack([scaled, (16, 128, 128)]).astype(np.float32)
+
+
+def _bgr_of_yuv(red: float, blue: float) -> npt.NDArray[np.float32]:
+    """(3, 4): the inverse."""
+    forward = _yuv_of_bgr(red, blue).astype(np.float64)
+    inverse = np.linalg.inv(forward[:, :3])
+    return np.column_stack([inverse, -inverse @ forward[:, 3]]).astype(np.float32)
+
+
+_TO_YUV = _yuv_of_bgr(*BT709_WEIGHTS)
+_FROM_709, _FROM_601 = _bgr_of_yuv(*BT709_WEIGHTS), _bgr_of_yuv(*BT601_WEIGHTS)
 
 
 class Converter:
@@ -41,6 +55,9 @@ class Converter:
 
     def to_bgr(self, frame: VideoFrame) -> Image:
         """(h, w, 3) uint8 BGR, contiguous and the caller's own."""
+        known = _plain_matrix(frame)
+        if known is not None:
+            return _to_bgr(_copied(frame), known)
         matrix = None
         if int(frame.colorspace) == UNSET_MATRIX:
             matrix = int(Colorspace.ITU709 if frame.height > SD_LINES else Colorspace.ITU601)
@@ -49,37 +66,49 @@ class Converter:
         )
         return np.ascontiguousarray(bgr.to_ndarray(), dtype=np.uint8)
 
-    def to_planes(self, picture: Image) -> Planes:
-        """The encoder's planes of an even-sized BGR picture."""
-        return to_planes(picture)
-
 
 def to_planes(picture: Image) -> Planes:
     """The encoder's planes of an even-sized BGR picture."""
     height, width = picture.shape[:2]
     half = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    y = cv2.transform(picture, _TO_Y).reshape(height, width)
-    u, v = cv2.split(cv2.transform(half, _TO_UV))
+    y = cv2.transform(picture, _TO_YUV[:1]).reshape(height, width)
+    u, v = cv2.split(cv2.transform(half, _TO_YUV[1:]))
     return Planes(y=_octets(y), u=_octets(u), v=_octets(v))
 
 
 def from_planes(planes: Planes) -> Image:
     """The BGR picture that a player shows for these planes."""
-    height, width = planes.y.shape
-    u, v = (cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR) for p in (planes.u, planes.v))
-    return _octets(cv2.transform(cv2.merge([planes.y, u, v]), _TO_BGR))
+    return _to_bgr(planes, _FROM_709)
 
 
 def own_planes(frame: VideoFrame) -> Planes | None:
     """A copy of the frame's planes when they are already what the encoder takes, else None."""
-    matrix = int(frame.colorspace)
-    fits = matrix == BT709_MATRIX or (matrix == UNSET_MATRIX and frame.height > SD_LINES)
-    if not fits or frame.format.name != "yuv420p" or int(frame.color_range) == FULL_RANGE:
+    return _copied(frame) if _plain_matrix(frame) is _FROM_709 else None
+
+
+def _plain_matrix(frame: VideoFrame) -> npt.NDArray[np.float32] | None:
+    """The way to BGR for an even-sized, limited-range, 8 bit 4:2:0 frame; None for any other."""
+    if frame.format.name != "yuv420p" or int(frame.color_range) == FULL_RANGE:
         return None
     if frame.width % 2 or frame.height % 2:
         return None
+    matrix = int(frame.colorspace)
+    if matrix == UNSET_MATRIX:
+        return _FROM_709 if frame.height > SD_LINES else _FROM_601
+    if matrix == BT709_MATRIX:
+        return _FROM_709
+    return _FROM_601 if matrix in BT601_MATRICES else None
+
+
+def _copied(frame: VideoFrame) -> Planes:
     y, u, v = (view(plane).copy() for plane in frame.planes)
     return Planes(y=y, u=u, v=v)
+
+
+def _to_bgr(planes: Planes, matrix: npt.NDArray[np.float32]) -> Image:
+    height, width = planes.y.shape
+    u, v = (cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR) for p in (planes.u, planes.v))
+    return _octets(cv2.transform(cv2.merge([planes.y, u, v]), matrix))
 
 
 def redraw(planes: Planes, *, before: Image, after: Image) -> None:

@@ -150,7 +150,7 @@ def _describe(
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         keyframes=tuple(Keyframe(k, bisect_left(times, k)) for k in sorted(set(index.keys))),
         audio=_audio(opened),
-        notes=tuple(_notes(index, stream, frame, depth)),
+        notes=(*_notes(index, stream, frame, depth), *_left_out(opened)),
     )
 
 
@@ -202,6 +202,17 @@ def _audio(opened: av.container.InputContainer) -> AudioInfo | None:
     return AudioInfo(
         stream.codec_context.codec.canonical_name, stream.rate or 0, stream.channels or 0, decodable=True
     )
+
+
+def _left_out(opened: av.container.InputContainer) -> list[str]:
+    """What of the file does not go into an output."""
+    streams = opened.streams
+    counts = {
+        "further picture": len(streams.video) - 1,
+        "further sound": len(streams.audio) - 1,
+        "subtitle": len(streams.subtitles),
+    }
+    return [f"{n} {kind} stream{'s' * (n > 1)} left out." for kind, n in counts.items() if n > 0]
 
 
 def _notes(index: Index, stream: VideoStream, frame: VideoFrame, depth: int) -> list[str]:
