@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from functools import partial
 
 from django.core.files.storage import storages
@@ -65,7 +66,7 @@ def keep_portrait(
         blob=_put(data, key, _place(asset, "portrait", row_id)),
         preview_blob=_put(analysis.preview_png, key, _place(asset, "preview", row_id)),
         quality={
-            "measures": dict(analysis.measures),
+            "measures": {name: _plain(value) for name, value in analysis.measures.items()},
             "warnings": [{"code": item.code, "message": item.message} for item in analysis.warnings],
         },
         added_by=by,
@@ -157,3 +158,11 @@ def vector(analysis: faces.PortraitAnalysis) -> faces.Vector:
     """The embedding of an accepted picture."""
     assert analysis.vector is not None  # noqa: S101  # faces.analyse refuses an accepted one without
     return analysis.vector
+
+
+def _plain(value: object) -> object:
+    """A number as JSON has it: a network's scalar as a float, and nothing in place of NaN."""
+    if isinstance(value, (str, bool, int)) or value is None:
+        return value
+    number = float(value)  # type: ignore[arg-type]  # whatever else an embedder measures is a number
+    return round(number, 4) if math.isfinite(number) else None
