@@ -1,7 +1,8 @@
 """Follow every face through a clip: detector, landmarks and identity, once a frame.
 
 - Every frame is searched; nothing that the detector sees from score .35 up stays unreported.
-- A track starts only from a sure and large enough detection, and lives on its landmarks and on detections.
+- A track starts only from a sure and large enough detection, and lives on detections;
+  for a few frames without one, on its landmarks.
 - A weaker or smaller face is reported without a track: the guard sees it, nobody swaps it.
 - A cut ends every track. A gap, a conflict or a changed look puts the identity in doubt.
 """
@@ -62,10 +63,10 @@ class _Live:
     mesh: Points = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     look: npt.NDArray[np.float32] | None = None
     missed: int = 0
+    seen: bool = True
 
-    @property
-    def seen(self) -> bool:
-        return self.missed == 0
+    def looks_the_same(self, least: float) -> bool:
+        return self.look is None or float((self.look * self.raw.look).mean()) >= least
 
 
 class Tracker:
@@ -138,14 +139,18 @@ class Tracker:
 
     def _place(self, live: _Live, frame: Image, item: Detection | None) -> None:
         if item is None:
-            # Landmarks alone may cling to a pattern: without a detection they are not believed.
+            # Landmarks alone may cling to a pattern: without a detection they are believed for a few frames,
+            # and only while they show the same thing.
             live.missed += 1
+            live.seen = live.seen and self._holds(live.raw) and live.looks_the_same(self._limits.same_look)
+            live.box = live.raw.box if live.seen else live.box
             return
         if not self._holds(live.raw):
             live.raw = self._models.landmarks.settle(frame, item)
             live.filter = OneEuro()
         live.box, live.score = item.box, item.score
-        live.missed = 0 if self._holds(live.raw) else live.missed + 1
+        live.seen = self._holds(live.raw)
+        live.missed = 0 if live.seen else live.missed + 1
 
     def _start(self, frame: Image, found: list[Detection]) -> list[Detection]:
         """New tracks from what is sure and large enough; gives the rest."""
@@ -168,7 +173,7 @@ class Tracker:
             live.identity.fresh = False
             return
         live.mesh = live.filter.smooth(live.raw.mesh, step_s=step_s)
-        if live.look is not None and float((live.look * live.raw.look).mean()) < self._limits.same_look:
+        if not live.looks_the_same(self._limits.same_look):
             live.identity.doubt()
         live.look = live.raw.look
         yaw_deg = head_pose(live.mesh).yaw_deg

@@ -25,9 +25,9 @@ Floats = npt.NDArray[np.float32]
 _KEYS = np.array(
     [
         [0.0, 0.0, 0.0, 0.0, 0.00, 0.00],
-        [1.1, 9.0, -1.5, 1.5, 0.05, -0.01],
-        [2.2, 1.0, 3.5, -0.5, 0.00, 0.02],
-        [3.4, -10.0, 0.0, -2.5, -0.06, 0.00],
+        [1.1, 13.0, -1.5, 1.5, 0.05, -0.01],
+        [2.2, 1.0, 4.5, -0.5, 0.00, 0.02],
+        [3.4, -14.0, 0.0, -2.5, -0.06, 0.00],
         [4.7, -2.0, -3.0, 1.0, 0.02, -0.02],
         [6.0, 0.0, 0.0, 0.0, 0.00, 0.00],
     ]
@@ -95,7 +95,7 @@ def _stage(portrait: Image, mesh: Points, triangles: Triangles, width: int, heig
 def _set_scene(portrait: Image, width: int, height: int) -> Image:
     """The portrait in the middle of a wider picture, its sides running out into its own soft colours."""
     across = round(portrait.shape[1] * height / portrait.shape[0])
-    sharp = cv2.resize(portrait, (across, height), interpolation=cv2.INTER_CUBIC)
+    sharp = np.asarray(cv2.resize(portrait, (across, height), interpolation=cv2.INTER_CUBIC), np.uint8)
     tall = round(width * portrait.shape[0] / portrait.shape[1])
     wide = cv2.resize(portrait, (width, tall), interpolation=cv2.INTER_LINEAR)
     top = max(0, (tall - height) // 4)
@@ -104,12 +104,13 @@ def _set_scene(portrait: Image, width: int, height: int) -> Image:
         scene = cv2.resize(scene, (width, height)).astype(np.float32)
     left = (width - across) // 2
     if left < 0:
-        return np.asarray(sharp[:, -left : -left + width], np.uint8)
+        cropped: Image = sharp[:, -left : -left + width].copy()
+        return cropped
     ramp = np.clip(np.minimum(np.arange(across), np.arange(across)[::-1]) / (0.14 * across), 0, 1)
     ease = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)[None, :, None]
     middle = scene[:, left : left + across]
     middle += (sharp.astype(np.float32) - middle) * ease
-    return np.clip(scene + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(scene + 0.5, 0, 255), np.uint8)
 
 
 def _close_eyes(picture: Image, mesh: Points, triangles: Triangles, closed: float) -> Image:

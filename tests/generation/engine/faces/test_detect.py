@@ -78,7 +78,7 @@ def test_it_finds_one_face_wherever_the_picture_is_wide(
     found = models.detector.detect(frame)
     assert len(found) == 1
     assert found[0].score > 0.6
-    eye = astronaut_marks.mesh[list(EYES[0]), :2].mean(0) + [80 if turned else 500, 100]
+    eye = astronaut_marks.mesh[list(EYES[0]), :2].mean(0) + np.array([80 if turned else 500, 100])
     assert found[0].points[0] == pytest.approx(eye, abs=6)
 
 

@@ -30,6 +30,19 @@ class WeakDetector:
         return tuple(replace(found, score=self._score) for found in self._inner.detect(frame))
 
 
+class BlinkingDetector:
+    """The real detector, blind on some calls."""
+
+    def __init__(self, models: FaceModels, blind: range) -> None:
+        self._inner = models.detector
+        self._blind = blind
+        self._calls = 0
+
+    def detect(self, frame: Image) -> tuple[Detection, ...]:
+        self._calls += 1
+        return () if self._calls - 1 in self._blind else self._inner.detect(frame)
+
+
 def scene(picture: Image, x: int = 150, scale: float = 0.6) -> Image:
     canvas = np.full((360, 640, 3), (110, 120, 100), np.uint8)
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -89,6 +102,17 @@ def test_a_track_outlives_a_short_gap_only(
     frames = [scene(astronaut)] * 2 + [covered] * gap + [scene(astronaut)] * 2
     seen = list(run(Tracker(models, FPS), frames))
     assert ids(seen) == [[1]] * 2 + [[]] * gap + [[after]] * 2
+
+
+@pytest.mark.parametrize(("blind", "seen_after"), [(range(2, 4), 0), (range(2, 12), 5)])
+def test_landmarks_bridge_a_missing_detection_for_a_few_frames(
+    models: FaceModels, astronaut: Image, blind: range, seen_after: int
+) -> None:
+    tracker = Tracker(replace(models, detector=BlinkingDetector(models, blind)), FPS)
+    seen = ids(list(run(tracker, [scene(astronaut, x=120 + 4 * i) for i in range(14)])))
+    assert seen[:2] == [[1]] * 2
+    lost = [index for index, faces in enumerate(seen) if not faces]
+    assert lost == (list(range(2 + seen_after, 12)) if seen_after else [])
 
 
 @pytest.mark.parametrize("position", [3, 7, 11])
