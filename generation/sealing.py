@@ -174,7 +174,7 @@ def small_pictures(footage: Path, info: MediaInfo, output: Path) -> tuple[bytes,
     Raises:
         MediaError: one of them cannot be decoded.
     """
-    made = probe(output, MediaLimits(duration_s=float("inf")))
+    made = probe(output, MediaLimits())
     return _middle(footage, info), _middle(output, made)
 
 
