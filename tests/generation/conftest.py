@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -18,8 +17,10 @@ from django.utils import timezone
 
 from consent import services as consents
 from consent.terms import LicenceTerms, Representative, SeparateConsent
-from generation import queueing, services
+from generation import loaded, queueing, running, services
+from generation.models import Job
 from generation.services import JobRequest
+from tests.generation import fakes
 
 WEIGHTS = Path(django_settings.LIKENESS_WEIGHTS)
 HASH = "a" * 64
@@ -136,26 +137,36 @@ def clip(hopper: bytes) -> bytes:
     return encode_clip(moving(portrait, width=640, height=360, count=50))
 
 
-@pytest.fixture
-def studio(home: Path, sequencing: None, people: dict[str, Any]) -> SimpleNamespace:
-    """The real embedder, real consents, a real log; ``licensed`` and ``released`` make active consents."""
-    by = {name: user.actor for name, user in people.items()}
+class Studio:
+    """Real consents, a real log; short ways to what a job needs."""
 
-    def enrol(picture: bytes, *, kind: str = "likeness", status: str = "living", **changes: Any) -> Any:
-        person = consents.enrol(
-            name="王五", status=status, kind=kind, portraits=[picture], by=by["requester"]
-        )
+    def __init__(self, people: dict[str, Any], home: Path) -> None:
+        self.people, self.home = people, home
+        self.by = {name: user.actor for name, user in people.items()}
+
+    def submit_consent(
+        self, picture: bytes, *, kind: str = "likeness", status: str = "living", **changes: Any
+    ) -> Any:
+        by = self.by["requester"]
+        person = consents.enrol(name="王五", status=status, kind=kind, portraits=[picture], by=by)
         if kind == "performer":
             changes.setdefault("operations", ["performance"])
         if status == "deceased":
             changes.setdefault("representative", Representative("estate", HASH))
-        row = consents.submit(person.id, terms=terms(**changes), by=by["requester"])
-        if status != "living":
-            consents.approve(row.id, role="expert", by=by["expert"])
-        consents.approve(row.id, role="legal", by=by["legal"])
-        return consents.approve(row.id, role="business", by=by["business"])
+        return consents.submit(person.id, terms=terms(**changes), by=by)
 
-    def request(consent: Any, media: Any, **changes: Any) -> JobRequest:
+    def enrol(self, picture: bytes, *, status: str = "living", **changes: Any) -> Any:
+        """An active consent."""
+        row = self.submit_consent(picture, status=status, **changes)
+        if status != "living":
+            consents.approve(row.id, role="expert", by=self.by["expert"])
+        consents.approve(row.id, role="legal", by=self.by["legal"])
+        return consents.approve(row.id, role="business", by=self.by["business"])
+
+    def upload(self, data: bytes) -> Any:
+        return services.upload(io.BytesIO(data), by=self.by["requester"])
+
+    def request(self, consent: Any, media: Any, **changes: Any) -> JobRequest:
         plain = JobRequest(
             identity_id=consent.identity_id,
             media_id=str(media.pk),
@@ -164,4 +175,44 @@ def studio(home: Path, sequencing: None, people: dict[str, Any]) -> SimpleNamesp
         )
         return replace(plain, **changes)
 
-    return SimpleNamespace(by=by, enrol=enrol, request=request, home=home)
+    def submit(self, consent: Any, media: Any, **changes: Any) -> Job:
+        return services.submit(self.request(consent, media, **changes), by=self.by["requester"])
+
+
+@pytest.fixture
+def studio(home: Path, sequencing: None, people: dict[str, Any]) -> Studio:
+    """With the real engine."""
+    return Studio(people, home)
+
+
+@pytest.fixture
+def colours(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """The engine in which people are colours."""
+    models = fakes.FakeModels()
+    settings.LIKENESS_FACE_EMBEDDER = "tests.generation.fakes.analyse"
+    monkeypatch.setattr(loaded, "face_models", lambda: models)
+    monkeypatch.setattr(running, "Tracker", fakes.FakeTracker)
+    monkeypatch.setattr(running, "swapper_of", fakes.swapper_of)
+
+
+@pytest.fixture
+def quick(colours: None, studio: Studio) -> Studio:
+    """A studio with the engine of colours, a running log, commits that are real."""
+    return studio
+
+
+@pytest.fixture
+def silent(colours: None, home: Path, live_database: str, people: dict[str, Any]) -> Studio:
+    """The same, but no sequencer runs: the log answers nothing."""
+    return Studio(people, home)
+
+
+def colour_clip(*colours: tuple[int, int, int], count: int = 16, sound: bool = True) -> bytes:
+    """A clip of textured frames; the colours follow one another in equal shares."""
+    frames = [np.roll(fakes.texture(colours[at * len(colours) // count]), at, axis=1) for at in range(count)]
+    return encode_clip(frames, sound=sound)
+
+
+@pytest.fixture(scope="session")
+def green_clip() -> bytes:
+    return colour_clip(fakes.GREEN)
