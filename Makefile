@@ -42,6 +42,7 @@ check: venv
 
 weights: venv
 	$(BIN)/likeness weights pull starter
+	$(BIN)/likeness weights pull samples
 
 venv: $(READY)
 

@@ -67,9 +67,6 @@ def platform() -> Iterator[Platform]:
     home = folder / "home"
     home.mkdir(mode=0o711)
     shutil.copytree(WEIGHTS, home / "weights")
-    samples = WEIGHTS.parent / "samples"
-    if samples.is_dir():
-        shutil.copytree(samples, home / "samples")
     made = Platform(home)
     yield made
     made.stop()

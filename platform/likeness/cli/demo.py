@@ -25,7 +25,7 @@ def run(args: argparse.Namespace, printer: Printer) -> Result:
     """Weights, engines, subjects, generation, trace, proof, refusals."""
     printer.progress("Likeness demo. Every licence here is a sample: nobody in the pictures agreed to anything.")
     pull_starter(settings.LIKENESS_WEIGHTS, printer.progress)
-    pull_samples(settings.LIKENESS_HOME / "samples", printer.progress)
+    pull_samples(settings.LIKENESS_WEIGHTS, printer.progress)
     open_platform()
     from likeness.accounts import services
     from likeness.demo.run import Demo, clear

@@ -49,8 +49,8 @@ def verify(_args: argparse.Namespace, _printer: Printer) -> Result:
 def fetch(args: argparse.Namespace, printer: Printer) -> Result:
     """Fetch what is missing of one set."""
     if args.set == "samples":
-        new = pull_samples(settings.LIKENESS_HOME / "samples", printer.progress)
-        return _brought(new, len(load_samples().entries), settings.LIKENESS_HOME / "samples")
+        new = pull_samples(settings.LIKENESS_WEIGHTS, printer.progress)
+        return _brought(new, len(load_samples().entries), settings.LIKENESS_WEIGHTS)
     new = pull_starter(settings.LIKENESS_WEIGHTS, printer.progress)
     return _brought(new, len(load_registry().entries), settings.LIKENESS_WEIGHTS)
 

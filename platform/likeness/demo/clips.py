@@ -13,7 +13,7 @@ from django.conf import settings
 
 from generation.engine.errors import NoFaceError
 from generation.engine.faces.models import load_face_models
-from generation.engine.faces.performer import performer_frames, tone
+from generation.engine.swap.performer import performer_frames, tone
 from generation.engine.faces.portrait import analyse_portrait
 from generation.engine.media.image import decode_image
 from generation.engine.types import Image

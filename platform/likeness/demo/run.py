@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from audit import selectors as log
+from audit.bundle import VERIFIER
 from audit.events import Actor
 from likeness.cli import generate
 from likeness.cli.output import Printer
@@ -66,7 +67,7 @@ class Demo:
         with self.step("Make the performer's clip from the second portrait"):
             target = self._footage()
         with self.step("Enrol two sample people; sign, and approve as different people"):
-            teller, performer = self._subjects(target)
+            teller = self._subjects(target)
         with self.step("Put the licensed face onto the clip, through the queue and the worker"):
             job = steps.generate(teller.id, target, by=self.people["requester"], wait=self.wait)
             if job.state != "done":
@@ -75,7 +76,7 @@ class Demo:
         with self.step("Re-encode a copy at CRF 28 and trace it from its pixels"):
             trace = self._trace(job)
         with self.step("Write the evidence bundle and verify it with nothing but Python"):
-            entries, verified = self._evidence(job, performer_id=performer.id)
+            entries, verified = self._evidence(job)
         with self.step("Ask for what is not allowed"):
             refused = self._refusals(target)
         with self.step("Draw the contact sheet and the summary"):
@@ -84,7 +85,7 @@ class Demo:
         return self._answer(job, trace, refused, verified)
 
     def _picture(self) -> bytes:
-        path = self.portrait or settings.LIKENESS_HOME / "samples" / samples.TELLER.picture
+        path = self.portrait or settings.LIKENESS_WEIGHTS / samples.TELLER.picture
         return path.read_bytes()
 
     def _footage(self) -> Path:
@@ -92,14 +93,14 @@ class Demo:
             return self.target
         path = settings.LIKENESS_WORK / "demo" / "performer.mp4"
         if not path.is_file():  # it is made from the portrait alone, so the last run's is the same
-            clips.write_performer(settings.LIKENESS_HOME / "samples" / samples.PERFORMER.picture, path)
+            clips.write_performer(settings.LIKENESS_WEIGHTS / samples.PERFORMER.picture, path)
         return path
 
-    def _subjects(self, target: Path) -> tuple[Any, Any]:
+    def _subjects(self, target: Path) -> Any:
         teller, performer = samples.TELLER, samples.PERFORMER
         if self.portrait is not None:
             teller = replace(teller, name=f"Sample teller ({self.portrait.name})")
-        performer_picture = (settings.LIKENESS_HOME / "samples" / performer.picture).read_bytes()
+        performer_picture = (settings.LIKENESS_WEIGHTS / performer.picture).read_bytes()
         if self.target is not None:
             performer = replace(performer, name=f"Sample performer ({target.name})", status="living")
             performer_picture = clips.clearest_face(target)
@@ -109,7 +110,7 @@ class Demo:
             steps.license_and_approve(identity, subject, people=self.people)
             self.printer.progress(f"  {subject.name}: {identity.id}, licence is a sample")
             found.append(identity)
-        return found[0], found[1]
+        return found[0]
 
     def _trace(self, job: Job) -> Trace:
         from likeness import provenance
@@ -122,13 +123,14 @@ class Demo:
         self.printer.progress(f"  found job {trace.job} under consent {trace.consent}; log proof {trace.proof}")
         return trace
 
-    def _evidence(self, job: Job, *, performer_id: str) -> tuple[Sequence[Any], str]:
+    def _evidence(self, job: Job) -> tuple[Sequence[Any], str]:
         from likeness import provenance
 
         bundle = self.out / "bundle.zip"
         entries = provenance.write_evidence(bundle, job_id=str(job.id), tenant=self.people["auditor"].tenant)
         verifier, key = self.out / "verify.py", self.out / "log.vkey"
-        provenance.write_verifier(verifier, key)
+        verifier.write_bytes(VERIFIER.read_bytes())
+        key.write_text(f"{log.log_key()}\n")
         done = subprocess.run(  # noqa: S603  our own verifier on our own files
             [sys.executable, "-S", "-I", str(verifier), str(bundle), "--vkey", str(key)],
             capture_output=True, text=True, check=False, cwd="/",
@@ -199,7 +201,7 @@ class Demo:
             "sheet": str(self.out / "sheet.png"),
             "bundle": str(self.out / "bundle.zip"),
             "summary": str(self.out / "index.html"),
-            "trace": json.loads(trace.as_json()),
+            "trace": trace.as_json(),
             "verified": verified,
             "refused": [{"what": item.what, "code": item.code, "message": item.message} for item in refused],
             "steps": [{"name": step.name, "seconds": round(step.seconds, 2)} for step in self.steps],

@@ -40,7 +40,7 @@ def enrol(subject: Subject, picture: bytes, *, people: Mapping[str, Actor]) -> I
     wanted = hashlib.sha256(picture).hexdigest()
     for identity in selectors.identities(tenant=people["operator"].tenant):
         same = identity.name == subject.name and identity.kind == subject.kind
-        if same and any(portrait.sha256 == wanted for portrait in selectors.portraits(identity.id)):
+        if same and any(portrait.sha256 == wanted for portrait in selectors.portraits(identity.id, tenant=identity.tenant)):
             return identity
     return services.enrol(
         name=subject.name, status=subject.status, kind=subject.kind, portraits=[picture], by=people["operator"]
