@@ -71,9 +71,7 @@ def measure(weights: Path, runs: int) -> dict[str, float]:
     for wanted in WIDTHS_PX:
         scale = wanted / width
         target, points = scaled(grace, mesh, scale)
-        figures[f"swap, face of {wanted} px"] = best(
-            lambda t=target, p=points: swapper.swap(t.copy(), p), runs
-        )
+        figures[f"swap, face of {wanted} px"] = best(partial(swapped, swapper, target, points), runs)
     return figures
 
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from generation.engine.swap.blend import times
+
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
@@ -33,15 +35,16 @@ def match_colour(source: Floats, target: Floats, skin: Mask, *, face_width: floa
 
 def match_sharpness(source: Floats, target: Floats, skin: Mask) -> Floats:
     """The source with skin as sharp as the target's: softened, or given some of its grain; BGR float32."""
-    fine = source - cv2.GaussianBlur(source, (0, 0), _FINE)
-    grain = target - cv2.GaussianBlur(target, (0, 0), _FINE)
+    fine = cv2.subtract(source, cv2.GaussianBlur(source, (0, 0), _FINE)).astype(np.float32, copy=False)
+    grain = cv2.subtract(target, cv2.GaussianBlur(target, (0, 0), _FINE)).astype(np.float32, copy=False)
     has, wanted = _spread(fine, skin), _spread(grain, skin)
     if has > 1.25 * wanted:
         return (source - (1 - 1.25 * wanted / has) * fine).astype(np.float32, copy=False)
     # Clipped: pores and noise are wanted, the edges of glasses and wrinkles are not.
     share = _GRAIN * (1 - has / (1.25 * wanted + 1e-6))
-    soft = cv2.GaussianBlur(skin.astype(np.float32), (0, 0), 2 * _FINE)[..., None] * share
-    return np.asarray(source + soft * np.clip(grain, -2 * wanted, 2 * wanted), np.float32)
+    soft = cv2.GaussianBlur(skin.astype(np.float32) * np.float32(share), (0, 0), 2 * _FINE)
+    clipped = np.clip(grain, -2 * wanted, 2 * wanted)
+    return source + times(np.asarray(clipped, np.float32), np.asarray(soft, np.float32))
 
 
 def _plain(lab: Floats, skin: Mask) -> Mask:
@@ -49,12 +52,13 @@ def _plain(lab: Floats, skin: Mask) -> Mask:
     values = _sample(lab, skin)
     middle = np.median(values, axis=0)
     spread = np.maximum(np.median(np.abs(values - middle), axis=0) * 1.48, [5, 2, 2])
-    return np.asarray((np.abs(lab - middle) < _PLAIN * spread).all(2), np.bool_)
+    low, high = middle - _PLAIN * spread, middle + _PLAIN * spread
+    return np.asarray(cv2.inRange(lab, low, high) > 0, np.bool_)
 
 
 def _spread(fine: Floats, skin: Mask) -> float:
     """The usual size of fine detail; a few edges do not count."""
-    return float(np.median(np.abs(fine[..., 1][skin]))) * 1.48
+    return float(np.median(np.abs(fine.reshape(-1, 3)[_some(skin), 1]))) * 1.48
 
 
 def _transport(source: Floats, target: Floats, skin: Mask) -> Floats:
@@ -68,8 +72,13 @@ def _transport(source: Floats, target: Floats, skin: Mask) -> Floats:
 
 
 def _sample(picture: Floats, skin: Mask) -> npt.NDArray[np.float64]:
-    values = picture[skin]
-    return values[:: len(values) // _SAMPLES + 1].astype(np.float64)
+    return picture.reshape(-1, 3)[_some(skin)].astype(np.float64)
+
+
+def _some(skin: Mask) -> npt.NDArray[np.intp]:
+    """Flat indices of a few thousand pixels, evenly spread."""
+    chosen = np.flatnonzero(skin)
+    return chosen[:: len(chosen) // _SAMPLES + 1]
 
 
 def _power(matrix: npt.NDArray[np.float64], exponent: float) -> npt.NDArray[np.float64]:

@@ -51,16 +51,17 @@ def occlusion(lab: Floats, skin: Mask, mesh: Points) -> Floats:
     """(h, w) 0..1: what in the target has not its skin's chroma; eyes, brows and mouth are never meant."""
     width = face_width(mesh)
     side = odd(width * 0.05)
-    values = lab[skin][:, 1:]
-    values = values[:: len(values) // _SAMPLES + 1]
+    chosen = np.flatnonzero(skin)
+    values = lab.reshape(-1, 3)[chosen[:: len(chosen) // _SAMPLES + 1], 1:]
     middle = np.median(values, axis=0)
     spread = np.maximum(np.median(np.abs(values - middle), axis=0) * 1.48, 2.5)
-    far = (((lab[..., 1:] - middle) / spread) ** 2).sum(2) > _OCCLUDED**2
+    off = [(lab[..., 1 + channel] - middle[channel]) / spread[channel] for channel in (0, 1)]
+    far = off[0] * off[0] + off[1] * off[1] > _OCCLUDED**2
     protected = cv2.dilate(hulls(skin.shape, mesh, PROTECTED), square(side)) > 0
-    covered = (far & ~protected).astype(np.float32)
+    covered = (far & ~protected).astype(np.uint8) * np.uint8(255)
     opened = cv2.morphologyEx(covered, cv2.MORPH_OPEN, square(side))
     soft = cv2.GaussianBlur(opened, (0, 0), max(0.5, width * 0.015))
-    return np.asarray(np.clip(soft * 1.5, 0, 1), np.float32)
+    return np.asarray(np.minimum(soft.astype(np.float32) * np.float32(1.5 / 255), 1), np.float32)
 
 
 def spare_blinks(mask: Floats, mesh: Points, *, own: tuple[float, float]) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from generation.engine.faces.topology import Triangles
 from generation.engine.swap import cover, openings
-from generation.engine.swap.blend import multiband
+from generation.engine.swap.blend import mix, multiband
 from generation.engine.swap.colour import match_colour, match_sharpness
 from generation.engine.swap.portrait import Level, face_width, prepare
 from generation.engine.swap.shape import ShapeTransfer
@@ -26,6 +26,7 @@ _WORK_WIDTH = 160.0
 _PAD = 0.15
 _SMALLEST_ROI = 32
 _LEVELS = 3
+_STEPS = 4080.0  # sixteenths of a grey level
 _FADE_FROM_DEG, _FADE_TO_DEG = 30.0, 40.0
 
 
@@ -101,7 +102,7 @@ class MeshSwapper:
             return 0.0
         finished = _relight(front_small, back_small, skin, face_width(local))
         own = openings.openings_mask(shape, roi.to_work(target), face_width(local))
-        finished += (front_small - finished) * own[..., None]
+        finished = mix(front_small, finished, own)
         mask *= strength
         change = multiband(finished, back_small, mask, levels=_LEVELS) - back_small
         _compose(roi.full, front, change, mask, front_small, back_small)
@@ -179,9 +180,15 @@ def _compose(
     if size == mask.shape[1::-1]:
         cv2.add(full, change * 255, dst=full, dtype=cv2.CV_8U)
         return
-    coarse = cv2.resize((front_small - back_small) * 255, size, interpolation=cv2.INTER_LINEAR)
-    fine = cv2.subtract(cv2.subtract(front, full, dtype=cv2.CV_32F), coarse)
-    wide = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
-    fine = cv2.multiply(fine, cv2.merge([wide, wide, wide]))
-    total = cv2.add(fine, cv2.resize(change * 255, size, interpolation=cv2.INTER_LINEAR))
-    cv2.add(full, total, dst=full, dtype=cv2.CV_8U)
+    coarse = _enlarged((front_small - back_small) * _STEPS, size)
+    fine = cv2.subtract(front, full, dtype=cv2.CV_16S)
+    cv2.addWeighted(fine, _STEPS / 255, coarse, -1, 0, dst=fine)
+    wide = _enlarged(mask * _STEPS, size)
+    cv2.multiply(fine, cv2.merge([wide, wide, wide]), dst=fine, scale=1 / _STEPS)
+    cv2.add(fine, _enlarged(change * _STEPS, size), dst=fine)
+    cv2.addWeighted(full, 1, fine, 255 / _STEPS, 0, dst=full, dtype=cv2.CV_8U)
+
+
+def _enlarged(field: Floats, size: tuple[int, int]) -> npt.NDArray[np.int16]:
+    """A field of whole numbers at full size; two bytes a value keep it fast."""
+    return np.asarray(cv2.resize(field.astype(np.int16), size, interpolation=cv2.INTER_LINEAR), np.int16)
