@@ -20,9 +20,10 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections
+from kombu import pools
 from pytest_django import DjangoDbBlocker, Settings
 
-from likeness import databases
+from likeness import celery_app, databases
 from likeness.embedded import home as homes
 from likeness.embedded import roles
 from likeness.embedded.postgres import EmbeddedPostgres
@@ -49,16 +50,24 @@ def postgres(session_home: Path) -> Iterator[EmbeddedPostgres]:
     server.ensure("postgres")
     yield server
     connections.close_all()
+    disconnect_broker()
     server.stop()
 
 
 def point_at(server: EmbeddedPostgres, name: str) -> None:
     """Let every alias, in every thread, name one database of the session's server."""
     connections.close_all()
+    disconnect_broker()
     for alias, entry in databases.embedded(server.home, name=name).items():
         held = connections.settings[alias]
         held |= {key: entry[key] for key in ("NAME", "USER", "HOST", "OPTIONS")}
         held |= {"PASSWORD": "", "PORT": ""}
+
+
+def disconnect_broker() -> None:
+    """Let Celery connect anew: its pools hold connections to the database that was named before."""
+    pools.reset()
+    celery_app._after_fork()
 
 
 def administer(server: EmbeddedPostgres, *statements: str) -> None:

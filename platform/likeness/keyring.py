@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import stat
+from dataclasses import asdict
 from pathlib import Path
 
 from django.conf import settings
+from django.utils import timezone
 
 from likeness.errors import KeyringError
+from watermark.credentials import CredentialChain, make_chain
 
 SEED_BYTES = 32
 PURPOSES = frozenset({"kek", "log", "witness", "permit", "licence", "watermark"})
@@ -37,6 +41,21 @@ class FileKeyring:
         if len(seed) != SEED_BYTES:
             raise KeyringError(f"{path} holds {len(seed)} bytes, not {SEED_BYTES}.")
         return seed
+
+    def credential_chain(self) -> CredentialChain:
+        """Give the certificates and keys of content credentials, made when asked for the first time.
+
+        Raises:
+            KeyringError: a file that others may read, or that is not what was written.
+        """
+        path = self.folder / "credentials.json"
+        if not path.exists():
+            made = make_chain(settings.LIKENESS_ORGANISATION, timezone.now())
+            create_once(path, json.dumps(asdict(made)).encode())
+        try:
+            return CredentialChain(**json.loads(read_private(path)))
+        except (ValueError, TypeError) as error:
+            raise KeyringError(f"{path} does not hold a chain of certificates.") from error
 
 
 def create_once(path: Path, content: bytes) -> None:

@@ -85,3 +85,17 @@ def test_making_a_file_that_exists_leaves_it(tmp_path):
     create_once(path, b"first")
     create_once(path, b"second")
     assert path.read_bytes() == b"first"
+
+
+def test_a_credential_chain_is_made_once_and_stays_private(home):
+    chain = FileKeyring().credential_chain()
+    assert FileKeyring().credential_chain() == chain
+    assert chain.signer().sign(b"claim")
+    assert stat.S_IMODE((home / "keys" / "credentials.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"root_pem": 1}'])
+def test_a_damaged_credential_chain_is_refused(home, content):
+    create_once(home / "keys" / "credentials.json", content)
+    with pytest.raises(KeyringError, match="chain"):
+        FileKeyring().credential_chain()

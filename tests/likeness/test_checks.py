@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+
+from likeness import checks
+
+GOOD: dict[str, Any] = {
+    "LIKENESS_PROFILE": "production",
+    "SECRET_KEY": secrets.token_urlsafe(50),
+    "ALLOWED_HOSTS": ["likeness.bank.example"],
+    "LIKENESS_LOG_ORIGIN": "log.bank.example/likeness",
+    "LIKENESS_CREDIT_CODE": "91310000MA1FL00000",
+    "SESSION_COOKIE_SECURE": True,
+    "CSRF_COOKIE_SECURE": True,
+}
+
+
+@pytest.fixture
+def production(settings) -> Any:
+    for name, value in GOOD.items():
+        setattr(settings, name, value)
+    return settings
+
+
+def test_the_local_profile_runs_with_its_defaults():
+    assert checks.production_settings() == []
+
+
+def test_good_settings_pass(production):
+    assert checks.production_settings() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "number"),
+    [
+        ("DEBUG", True, "E010"),
+        ("SECRET_KEY", "x" * 80, "E011"),
+        ("SECRET_KEY", secrets.token_urlsafe(20), "E012"),
+        ("ALLOWED_HOSTS", ["*"], "E013"),
+        ("ALLOWED_HOSTS", [".example"], "E013"),
+        ("LIKENESS_LOG_ORIGIN", "likeness.local/audit", "E014"),
+        ("LIKENESS_CREDIT_CODE", "0" * 18, "E015"),
+        ("LIKENESS_MODEL_POLICY", "research", "E016"),
+        ("LIKENESS_BROKER_URL", "memory://", "E017"),
+        ("SESSION_COOKIE_SECURE", False, "E018"),
+    ],
+)
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_weak_setting_is_refused_whatever_debug_says(production, name, value, number, debug):
+    production.DEBUG = debug
+    setattr(production, name, value)
+    assert f"likeness.{number}" in [fault.id for fault in checks.production_settings()]
+
+
+def test_the_default_key_is_refused(production):
+    production.SECRET_KEY = production.INSECURE_SECRET_KEY
+    assert [fault.id for fault in checks.production_settings()] == ["likeness.E011"]
+
+
+def test_a_refused_setting_stops_every_command(production):
+    production.ALLOWED_HOSTS = ["*"]
+    with pytest.raises(SystemCheckError, match="allows any host"):
+        call_command("check")
+
+
+@pytest.mark.parametrize("code", ["", "0" * 17, "0" * 19, "9131-000MA1FL0000", "９" * 18])
+def test_a_credit_code_of_another_form_is_refused(settings, code):
+    settings.LIKENESS_CREDIT_CODE = code
+    assert [fault.id for fault in checks.credit_code()] == ["likeness.E001"]
