@@ -122,7 +122,7 @@ class FaceGuard:
                 return Verdict(Action.ABORT, "target.ambiguous")
             track.who = nearest.who
             return SWAP
-        undecided = min(nearest.distance, newest) <= self._bands.review
+        undecided = newest <= self._bands.review
         return Verdict(Action.ABORT, "face.review" if undecided else "performer.no_release")
 
     def _is_blocked(self, face: Embedding) -> bool:
