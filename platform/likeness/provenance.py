@@ -55,7 +55,7 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What is known of a file. ``exact``: its bytes are those delivered; ``proof``: ``verified`` or the reason."""
+    """What is known of a file. ``exact``: its bytes are those delivered; ``proof``: ``verified`` or why not."""
 
     match: Match
     exact: bool
@@ -147,13 +147,10 @@ def prove(index: int) -> str:
 def _answer(
     job: Job | None, found: Detection, *, sha256: str, exact: bool, similarity: float | None, reason: str
 ) -> Trace:
-    if reason:
-        match = Match.CONFLICT
-    else:
-        match = Match.PRESENT if job is not None else Match.ABSENT
+    known = Match.PRESENT if job is not None else Match.ABSENT
     leaf = _finish_leaf(job) if job is not None else None
     return Trace(
-        match=match,
+        match=Match.CONFLICT if reason else known,
         exact=exact,
         sha256=sha256,
         job=str(job.id) if job else "",

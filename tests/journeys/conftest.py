@@ -1,4 +1,4 @@
-"""A platform of its own for whole journeys: the command line in child processes, as people and scripts use it."""
+"""A platform of its own for whole journeys: the command line in child processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ class Platform:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("LIKENESS_", "DJANGO_"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("LIKENESS_", "DJANGO_"))
+        }
         return {**kept, "LIKENESS_HOME": str(self.home), "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"}
 
     def command(self, *words: str) -> list[str]:
@@ -45,8 +47,13 @@ class Platform:
     def run(self, *words: str, prefix: tuple[str, ...] = (), timeout_s: float = 280) -> Answer:
         done = subprocess.run(
             [*prefix, *self.command(*words), "--json"],
-            env=self.environment, cwd=self.home.parent, capture_output=True, text=True, timeout=timeout_s, check=False,
-        )  # fmt: skip
+            env=self.environment,
+            cwd=self.home.parent,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
         try:
             document = json.loads(done.stdout)
         except json.JSONDecodeError:
@@ -54,7 +61,9 @@ class Platform:
         return Answer(done.returncode, document, done.stderr)
 
     def stop(self) -> None:
-        subprocess.run(self.command("stop"), env=self.environment, capture_output=True, timeout=60, check=False)
+        subprocess.run(
+            self.command("stop"), env=self.environment, capture_output=True, timeout=60, check=False
+        )
 
 
 @pytest.fixture(scope="module")

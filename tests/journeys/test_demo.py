@@ -122,6 +122,9 @@ def test_edited_row_is_named_by_the_check(demo: Answer, platform: Platform) -> N
 def superuser(platform: Platform) -> psycopg.Connection[tuple[object, ...]]:
     platform.run("accounts", "list")  # makes sure that the server runs
     return psycopg.connect(
-        host=str(platform.home / "run"), user="postgres", dbname=DATABASE, passfile=str(platform.home / "pg.pass"),
+        host=str(platform.home / "run"),
+        user="postgres",
+        dbname=DATABASE,
+        passfile=str(platform.home / "pg.pass"),
         autocommit=True,
-    )  # fmt: skip
+    )

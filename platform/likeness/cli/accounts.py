@@ -30,7 +30,9 @@ def show(_args: argparse.Namespace, _printer: Printer) -> Result:
 
     users = list(User.objects.order_by("pk"))
     rows = [{"email": user.email, "roles": list(user.roles), "actor": user.actor_id} for user in users]
-    return Result({"accounts": rows}, [f"{user.email:<32} {', '.join(user.roles)}" for user in users] or ["None yet."])
+    return Result(
+        {"accounts": rows}, [f"{user.email:<32} {', '.join(user.roles)}" for user in users] or ["None yet."]
+    )
 
 
 def add(args: argparse.Namespace, _printer: Printer) -> Result:

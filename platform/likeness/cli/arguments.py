@@ -26,4 +26,6 @@ def add_verb(verbs: Verbs, name: str, text: str, run: Run) -> argparse.ArgumentP
 
 def add_account(parser: argparse.ArgumentParser) -> None:
     """``--as EMAIL``: the account in whose name the verb acts and is logged."""
-    parser.add_argument("--as", dest="account", metavar="EMAIL", help="act as this account (see `likeness accounts`)")
+    parser.add_argument(
+        "--as", dest="account", metavar="EMAIL", help="act as this account (see `likeness accounts`)"
+    )

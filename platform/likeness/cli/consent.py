@@ -21,7 +21,9 @@ DEFAULT_TERM = timedelta(days=365)
 
 def register(verbs: Verbs) -> None:
     """Add the verbs."""
-    enrolling = add_verb(verbs, "enrol", "Enrol a person with portraits; with --purpose also submit a licence.", enrol)
+    enrolling = add_verb(
+        verbs, "enrol", "Enrol a person with portraits; with --purpose also submit a licence.", enrol
+    )
     enrolling.add_argument("name", help="the person's name, in exact glyphs")
     enrolling.add_argument("portraits", nargs="+", type=Path, metavar="PORTRAIT")
     enrolling.add_argument("--kind", choices=("likeness", "performer"), default="likeness")
@@ -34,7 +36,10 @@ def register(verbs: Verbs) -> None:
     approving.add_argument("consent")
     approving.add_argument("--role", choices=("legal", "business", "expert"), required=True)
     add_account(approving)
-    for name, text in (("reject", "Reject a licence under review."), ("revoke", "Withdraw a licence at once.")):
+    for name, text in (
+        ("reject", "Reject a licence under review."),
+        ("revoke", "Withdraw a licence at once."),
+    ):
         ending = add_verb(verbs, name, text, reject if name == "reject" else revoke)
         ending.add_argument("consent")
         ending.add_argument("--reason", required=True)
@@ -96,7 +101,9 @@ def revoke(args: argparse.Namespace, _printer: Printer) -> Result:
     open_platform()
     from consent import services
 
-    consent = services.revoke(args.consent, reason=args.reason, by=actor(args, "legal", "business", "operator"))
+    consent = services.revoke(
+        args.consent, reason=args.reason, by=actor(args, "legal", "business", "operator")
+    )
     return Result(_row(consent), [f"Licence {consent.id} is {consent.state}; its outputs are withdrawn."])
 
 
@@ -106,7 +113,10 @@ def block(args: argparse.Namespace, _printer: Printer) -> Result:
     from consent import services
 
     entry = services.block(
-        image=args.photo.read_bytes(), identity_id=None, reason=args.reason, by=actor(args, "legal", "operator")
+        image=args.photo.read_bytes(),
+        identity_id=None,
+        reason=args.reason,
+        by=actor(args, "legal", "operator"),
     )
     return Result({"entry": str(entry.id)}, [f"Blocked as {entry.id}; it counts from the next decision on."])
 
@@ -116,11 +126,19 @@ def _add_terms(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument("--channel", action="append", default=[], required=required, help="may be repeated")
     parser.add_argument("--territory", action="append", default=[], help="default CN")
     parser.add_argument("--language", action="append", default=[], help="default zh and en")
-    parser.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="last day of the term; default one year")
+    parser.add_argument(
+        "--until", type=_day, metavar="YYYY-MM-DD", help="last day of the term; default one year"
+    )
     parser.add_argument("--intended-use", default="", help="what it is for, in words")
-    parser.add_argument("--agreement", type=Path, help="the text that the person signed; its hash is recorded")
-    parser.add_argument("--consents", type=Path, metavar="DIR", help="the separate consents as CODE.txt files")
-    parser.add_argument("--sample", action="store_true", help="a sample that nobody signed in earnest; it says so")
+    parser.add_argument(
+        "--agreement", type=Path, help="the text that the person signed; its hash is recorded"
+    )
+    parser.add_argument(
+        "--consents", type=Path, metavar="DIR", help="the separate consents as CODE.txt files"
+    )
+    parser.add_argument(
+        "--sample", action="store_true", help="a sample that nobody signed in earnest; it says so"
+    )
     add_account(parser)
 
 
@@ -142,12 +160,14 @@ def _terms(args: argparse.Namespace, *, name: str, kind: str) -> LicenceTerms:
         not_before=now - timedelta(minutes=1),
         not_after=args.until or now + DEFAULT_TERM,
         separate_consents=[
-            SeparateConsent(code=code, text_sha256=_sha256(texts[code]), lang="en", at=now) for code in FACE_CONSENTS
+            SeparateConsent(code=code, text_sha256=_sha256(texts[code]), lang="en", at=now)
+            for code in FACE_CONSENTS
         ],
         signed_by=name,
         signed_at=now,
         text_sha256=_sha256(texts["agreement"]),
-        intended_use=args.intended_use or f"Videos for {', '.join(args.purpose)} on {', '.join(args.channel)}.",
+        intended_use=args.intended_use
+        or f"Videos for {', '.join(args.purpose)} on {', '.join(args.channel)}.",
         sample=args.sample,
     )
 
@@ -155,7 +175,9 @@ def _terms(args: argparse.Namespace, *, name: str, kind: str) -> LicenceTerms:
 def _signed_texts(args: argparse.Namespace, codes: Sequence[str]) -> dict[str, bytes]:
     """The bytes of what was signed: the agreement, and each separate consent in its own file."""
     if not args.agreement or not args.consents:
-        raise SignedTextMissingError("A licence needs --agreement FILE and --consents DIR with the signed texts.")
+        raise SignedTextMissingError(
+            "A licence needs --agreement FILE and --consents DIR with the signed texts."
+        )
     files = {"agreement": args.agreement} | {code: args.consents / f"{code}.txt" for code in codes}
     missing = [str(path) for path in files.values() if not path.is_file()]
     if missing:

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from generation.engine.weights.pull import pull_samples, pull_starter
 from likeness.cli.arguments import Verbs, add_verb
+from likeness.cli.generate import wait
 from likeness.cli.output import Printer, Result
 from likeness.cli.session import open_platform, working
 
@@ -23,7 +24,9 @@ def register(verbs: Verbs) -> None:
 
 def run(args: argparse.Namespace, printer: Printer) -> Result:
     """Weights, engines, subjects, generation, trace, proof, refusals."""
-    printer.progress("Likeness demo. Every licence here is a sample: nobody in the pictures agreed to anything.")
+    printer.progress(
+        "Likeness demo. Every licence here is a sample: nobody in the pictures agreed to anything."
+    )
     pull_starter(settings.LIKENESS_WEIGHTS, printer.progress)
     pull_samples(settings.LIKENESS_WEIGHTS, printer.progress)
     open_platform()
@@ -34,8 +37,14 @@ def run(args: argparse.Namespace, printer: Printer) -> Result:
     people = {role: user.actor for role, user in users.items()}
     clear(args.out)
     with working(printer):
-        demo = Demo(args.out, printer, people, portrait=args.portrait, target=args.target)
-        document = demo.run()
+        document = Demo(
+            args.out,
+            printer.progress,
+            lambda job_id: wait(job_id, by=people["requester"], printer=printer),
+            people,
+            portrait=args.portrait,
+            target=args.target,
+        ).run()
     accounts = "\n".join(f"{user.email}  {services.demo_password()}" for user in users.values())
     (args.out / "accounts.txt").write_text(accounts + "\n", encoding="utf-8")
     return Result(document, _last_words(args.out))

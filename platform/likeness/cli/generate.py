@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +12,6 @@ from likeness.cli.session import actor, open_platform, working
 
 if TYPE_CHECKING:
     from audit.events import Actor
-
-POLL_S = 0.25
-OPEN = {"admitting", "queued", "running", "sealing"}
 
 
 def register(verbs: Verbs) -> None:
@@ -43,6 +37,7 @@ def swap(args: argparse.Namespace, printer: Printer) -> Result:
     open_platform()
     from generation import services
     from generation.services import JobRequest
+    from likeness import follow
 
     by = actor(args, "requester")
     with working(printer):
@@ -61,39 +56,27 @@ def swap(args: argparse.Namespace, printer: Printer) -> Result:
         job = wait(str(job.id), by=by, printer=printer)
     if job.state != "done":
         return _not_done(job)
-    deliver(str(job.id), args.out, by=by)
+    follow.take_out(str(job.id), args.out, by=by)
     document = {**row(job), "out": str(args.out)}
-    return Result(document, [f"{args.out}: job {job.id}, {job.output_bytes} bytes, sha256 {job.output_sha256}"])
+    return Result(
+        document, [f"{args.out}: job {job.id}, {job.output_bytes} bytes, sha256 {job.output_sha256}"]
+    )
 
 
 def wait(job_id: str, *, by: Actor, printer: Printer) -> Any:
-    """Poll the job until it ends, showing stage and progress."""
-    from generation import selectors
+    """The job when it has ended; shows stage and progress on the way."""
+    from likeness import follow
 
     stage = ""
-    while True:
-        job = selectors.job(job_id, tenant=by.tenant)
-        if job.state != stage:
-            stage = str(job.state)
-            printer.progress(f"job {job_id}: {stage}")
-        if job.state not in OPEN:
-            return job
-        printer.bar(stage, selectors.progress(job).fraction)
-        time.sleep(POLL_S)
 
+    def watch(state: str, share: float) -> None:
+        nonlocal stage
+        if state != stage:
+            stage = state
+            printer.progress(f"job {job_id}: {state}")
+        printer.bar(state, share)
 
-def deliver(job_id: str, out: Path, *, by: Actor) -> None:
-    """Copy the sealed file out, whole or not at all; the download is logged."""
-    from generation import services
-
-    sealed = services.download(job_id, by=by)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
-        shutil.copyfile(sealed, part)
-        part.chmod(0o644)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    return follow.until_ended(job_id, by=by, watch=watch)
 
 
 def jobs(args: argparse.Namespace, _printer: Printer) -> Result:
@@ -104,7 +87,9 @@ def jobs(args: argparse.Namespace, _printer: Printer) -> Result:
     by = actor(args)
     if not args.job:
         found = selectors.jobs(tenant=by.tenant, limit=args.limit).results
-        lines = [f"{job.id}  {job.state:<10} {selectors.progress(job).fraction:4.0%}  {job.code}" for job in found]
+        lines = [
+            f"{job.id}  {job.state:<10} {selectors.progress(job).fraction:4.0%}  {job.code}" for job in found
+        ]
         return Result({"jobs": [row(job) for job in found]}, lines or ["No jobs yet."])
     job = services.cancel(args.job, by=by) if args.cancel else selectors.job(args.job, tenant=by.tenant)
     lines = [f"{job.id}  {job.state}  {job.message}".rstrip(), *([job.hint] if job.hint else [])]

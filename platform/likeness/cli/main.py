@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from generation.errors import RefusedError
 from likeness import env
-from likeness.cli.output import Exit, Printer
+from likeness.cli.output import Exit, Printer, Result
 
 FAMILIES = ("demo", "serve", "consent", "generate", "provenance", "audit", "weights", "accounts")
 """Modules of this package, each with ``register(verbs)``; the order is that of the help text."""
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     printer = Printer(as_json=args.json)
     try:
-        result = args.run(args, printer)
+        result: Result = args.run(args, printer)
     except KeyboardInterrupt:
         printer.error("interrupted", "Stopped by the keyboard.", "Run the command again.")
         return Exit.FAILED
@@ -55,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def report(error: Exception, printer: Printer) -> int:
     """Say what went wrong; 3 when the gate refused, 1 for everything else."""
     code = str(getattr(error, "code", "internal"))
-    hint = str(getattr(error, "hint", "This is a fault of the program; the lines above say where. Please report it."))
+    hint = str(
+        getattr(error, "hint", "This is a fault of the program; the lines above say where. Please report it.")
+    )
     more = {name: value for name in ("job", "reasons") if (value := getattr(error, name, None))}
     printer.error(code, str(error) or type(error).__name__, hint, **more)
     if code == "internal":

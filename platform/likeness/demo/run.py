@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +18,7 @@ from django.template.loader import render_to_string
 from audit import selectors as log
 from audit.bundle import VERIFIER
 from audit.events import Actor
-from likeness.cli import generate
-from likeness.cli.output import Printer
+from likeness import follow
 from likeness.demo import clips, samples, sheet, steps
 
 if TYPE_CHECKING:
@@ -37,29 +36,25 @@ class Step:
 
 @dataclass(slots=True)
 class Demo:
-    """The state of one run: where it writes, who acts, what it found."""
+    """One run: where it writes and who acts; ``wait`` gives a job when it has ended."""
 
     out: Path
-    printer: Printer
+    report: Callable[[str], None]
+    wait: Callable[[str], Job]
     people: Mapping[str, Actor]
     portrait: Path | None = None
     target: Path | None = None
-    steps: list[Step] = field(default_factory=list)
+    timings: list[Step] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Say what is being done, and how long it took."""
         began = time.perf_counter()
-        self.printer.progress(f"• {name}")
+        self.report(f"• {name}")
         yield
         took = time.perf_counter() - began
-        self.steps.append(Step(name, took))
-        self.printer.progress(f"  {took:.1f} s")
-
-    def wait(self, job_id: str) -> Job:
-        """The job when it has ended."""
-        ended: Job = generate.wait(job_id, by=self.people["requester"], printer=self.printer)
-        return ended
+        self.timings.append(Step(name, took))
+        self.report(f"  {took:.1f} s")
 
     def run(self) -> dict[str, Any]:
         """Everything; the answer is what the command prints."""
@@ -72,7 +67,7 @@ class Demo:
             job = steps.generate(teller.id, target, by=self.people["requester"], wait=self.wait)
             if job.state != "done":
                 raise DemoError(f"Job {job.id} ended as {job.state}: {job.message}")
-            generate.deliver(str(job.id), self.out / "swap.mp4", by=self.people["requester"])
+            follow.take_out(str(job.id), self.out / "swap.mp4", by=self.people["requester"])
         with self.step("Re-encode a copy at CRF 28 and trace it from its pixels"):
             trace = self._trace(job)
         with self.step("Write the evidence bundle and verify it with nothing but Python"):
@@ -88,6 +83,11 @@ class Demo:
         path = self.portrait or settings.LIKENESS_WEIGHTS / samples.TELLER.picture
         return path.read_bytes()
 
+    def _teller(self) -> samples.Subject:
+        if self.portrait is None:
+            return samples.TELLER
+        return replace(samples.TELLER, name=f"Sample teller ({self.portrait.name})")
+
     def _footage(self) -> Path:
         if self.target is not None:
             return self.target
@@ -97,18 +97,16 @@ class Demo:
         return path
 
     def _subjects(self, target: Path) -> Any:
-        teller, performer = samples.TELLER, samples.PERFORMER
-        if self.portrait is not None:
-            teller = replace(teller, name=f"Sample teller ({self.portrait.name})")
+        performer = samples.PERFORMER
         performer_picture = (settings.LIKENESS_WEIGHTS / performer.picture).read_bytes()
         if self.target is not None:
             performer = replace(performer, name=f"Sample performer ({target.name})", status="living")
             performer_picture = clips.clearest_face(target)
         found = []
-        for subject, picture in ((teller, self._picture()), (performer, performer_picture)):
+        for subject, picture in ((self._teller(), self._picture()), (performer, performer_picture)):
             identity = steps.enrol(subject, picture, people=self.people)
             steps.license_and_approve(identity, subject, people=self.people)
-            self.printer.progress(f"  {subject.name}: {identity.id}, licence is a sample")
+            self.report(f"  {subject.name}: {identity.id}, licence is a sample")
             found.append(identity)
         return found[0]
 
@@ -120,7 +118,7 @@ class Demo:
         trace = provenance.trace(copy, by=self.people["auditor"])
         if trace.job != str(job.id) or trace.match != "present":
             raise DemoError(f"The copy traces to {trace.job or 'nothing'}, not to job {job.id}.")
-        self.printer.progress(f"  found job {trace.job} under consent {trace.consent}; log proof {trace.proof}")
+        self.report(f"  found job {trace.job} under consent {trace.consent}; log proof {trace.proof}")
         return trace
 
     def _evidence(self, job: Job) -> tuple[Sequence[Any], str]:
@@ -138,13 +136,12 @@ class Demo:
         if done.returncode:
             raise DemoError(f"The bundle does not verify: {done.stdout}{done.stderr}")
         last = done.stdout.strip().splitlines()[-1]
-        self.printer.progress(f"  {last}")
+        self.report(f"  {last}")
         return entries, last
 
     def _refusals(self, target: Path) -> list[steps.Refusal]:
         unlicensed = replace(samples.TELLER, name="Sample without a licence")
         withdrawn = replace(samples.TELLER, name="Sample whose licence was withdrawn")
-        teller = replace(samples.TELLER) if self.portrait is None else None
         ids = []
         for subject in (unlicensed, withdrawn):
             identity = steps.enrol(subject, self._picture(), people=self.people)
@@ -152,8 +149,7 @@ class Demo:
                 consent = steps.license_and_approve(identity, subject, people=self.people)
                 steps.revoke(consent, people=self.people)
             ids.append(identity.id)
-        subject = teller or replace(samples.TELLER, name=f"Sample teller ({self.portrait.name})")  # type: ignore[union-attr]
-        licensed = steps.enrol(subject, self._picture(), people=self.people)
+        licensed = steps.enrol(self._teller(), self._picture(), people=self.people)
         cases = [
             ("A face without a licence", ids[0], samples.PURPOSE),
             ("A licensed face for another purpose (marketing)", licensed.id, samples.WRONG_PURPOSE),
@@ -161,7 +157,7 @@ class Demo:
         ]
         refused = steps.refusals(cases, target, by=self.people["requester"], wait=self.wait)
         for refusal in refused:
-            self.printer.progress(f"  refused: {refusal.what} [{refusal.code}]")
+            self.report(f"  refused: {refusal.what} [{refusal.code}]")
         return refused
 
     def _pictures(self, target: Path) -> None:
@@ -170,7 +166,9 @@ class Demo:
         rows = [
             sheet.Row("Licensed portrait (sample) · 授权肖像（示例）", [portrait]),
             sheet.Row("Performer's footage · 表演者素材", sheet.frames_at(target, shares)),
-            sheet.Row("Result, labelled and marked · 带标识的成片", sheet.frames_at(self.out / "swap.mp4", shares)),
+            sheet.Row(
+                "Result, labelled and marked · 带标识的成片", sheet.frames_at(self.out / "swap.mp4", shares)
+            ),
         ]
         sheet.write_sheet(self.out / "sheet.png", title="Likeness: before and after", rows=rows)
         clips.write_png(self.out / "poster.png", rows[2].pictures[0])
@@ -179,17 +177,24 @@ class Demo:
         self, trace: Trace, entries: Sequence[Any], refused: Sequence[steps.Refusal], verified: str
     ) -> None:
         facts = [
-            ("Job", trace.job), ("Consent", trace.consent), ("Invisible mark", trace.marks["invisible"]["id"]),
-            ("Who approved", ", ".join(trace.approvals) or "-"), ("Log entry", str(trace.leaf)), ("Proof", trace.proof),
-        ]  # fmt: skip
+            ("Job", trace.job),
+            ("Consent", trace.consent),
+            ("Invisible mark", trace.marks["invisible"]["id"]),
+            ("Who approved", ", ".join(trace.approvals) or "-"),
+            ("Log entry", str(trace.leaf)),
+            ("Proof", trace.proof),
+        ]
         page = render_to_string(
             "demo/summary.html",
             {
-                "video": "swap.mp4", "poster": "poster.png", "sheet": "sheet.png", "bundle": "bundle.zip",
-                "facts": facts, "entries": entries, "refusals": refused, "verified": verified, "steps": self.steps,
-                "portal": f"http://127.0.0.1:{settings.LIKENESS_PORT}", "accounts": "demo/accounts.txt",
+                "facts": facts,
+                "entries": entries,
+                "refusals": refused,
+                "verified": verified,
+                "steps": self.timings,
+                "portal": f"http://127.0.0.1:{settings.LIKENESS_PORT}",
             },
-        )  # fmt: skip
+        )
         (self.out / "index.html").write_text(page, encoding="utf-8")
 
     def _answer(
@@ -204,7 +209,7 @@ class Demo:
             "trace": trace.as_json(),
             "verified": verified,
             "refused": [{"what": item.what, "code": item.code, "message": item.message} for item in refused],
-            "steps": [{"name": step.name, "seconds": round(step.seconds, 2)} for step in self.steps],
+            "steps": [{"name": step.name, "seconds": round(step.seconds, 2)} for step in self.timings],
         }
 
 

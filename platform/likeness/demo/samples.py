@@ -19,11 +19,11 @@ FACE_CONSENTS = ("PIPL29_FACE", "DEEPSYN14_EDIT")
 
 _TEXTS: Mapping[str, str] = {
     "agreement": (
-        "SAMPLE, signed by nobody. I allow the organisation to put my face onto footage of performers, for customer "
-        "service in its mobile app, for one year, labelled as AI-generated. I can withdraw at any time."
+        "SAMPLE, signed by nobody. I allow the organisation to put my face onto footage of performers, "
+        "for customer service in its mobile app, for one year, labelled as AI-generated. I can withdraw at any time."
     ),
-    "PIPL29_FACE": "SAMPLE, signed by nobody. I agree that my face is processed as sensitive personal information.",
-    "DEEPSYN14_EDIT": "SAMPLE, signed by nobody. I agree that pictures of my face are edited by deep synthesis.",
+    "PIPL29_FACE": "SAMPLE, signed by nobody. I agree that my face is processed as sensitive data.",
+    "DEEPSYN14_EDIT": "SAMPLE, signed by nobody. I agree that my face is edited by deep synthesis.",
     "estate": "SAMPLE, signed by nobody. Proof that the estate may decide on the likeness of the deceased.",
 }
 
@@ -39,7 +39,9 @@ class Subject:
 
 
 TELLER = Subject("Sample teller (Eileen Collins, NASA portrait)", "living", "likeness", "astronaut.png")
-PERFORMER = Subject("Sample performer (Grace Hopper, US Navy portrait)", "deceased", "performer", "grace_hopper.jpg")
+PERFORMER = Subject(
+    "Sample performer (Grace Hopper, US Navy portrait)", "deceased", "performer", "grace_hopper.jpg"
+)
 
 
 def sample_text(code: str) -> str:

@@ -28,7 +28,7 @@ class Row:
 
 
 def frames_at(path: Path, shares: Sequence[float]) -> list[Image]:
-    """The frames nearest to the given shares (0..1) of the clip's length; one decode pass, those frames kept."""
+    """The frames nearest to the given shares (0..1) of the clip's length, in one decode pass."""
     with av.open(str(path)) as clip:
         stream = clip.streams.video[0]
         total = stream.frames or sum(1 for _ in av.open(str(path)).decode(video=0))
@@ -36,7 +36,7 @@ def frames_at(path: Path, shares: Sequence[float]) -> list[Image]:
         found: dict[int, Image] = {}
         for index, frame in enumerate(clip.decode(stream)):
             if index in wanted:
-                found[index] = frame.to_ndarray(format="bgr24")
+                found[index] = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
             if index >= max(wanted):
                 break
     return [found[index] for index in wanted if index in found]

@@ -14,7 +14,6 @@ from generation.errors import RefusedError
 from likeness.demo.samples import (
     CHANNEL,
     PURPOSE,
-    WRONG_PURPOSE,
     Subject,
     sample_terms,
 )
@@ -40,10 +39,16 @@ def enrol(subject: Subject, picture: bytes, *, people: Mapping[str, Actor]) -> I
     wanted = hashlib.sha256(picture).hexdigest()
     for identity in selectors.identities(tenant=people["operator"].tenant):
         same = identity.name == subject.name and identity.kind == subject.kind
-        if same and any(portrait.sha256 == wanted for portrait in selectors.portraits(identity.id, tenant=identity.tenant)):
+        if same and any(
+            portrait.sha256 == wanted for portrait in selectors.portraits(identity.id, tenant=identity.tenant)
+        ):
             return identity
     return services.enrol(
-        name=subject.name, status=subject.status, kind=subject.kind, portraits=[picture], by=people["operator"]
+        name=subject.name,
+        status=subject.status,
+        kind=subject.kind,
+        portraits=[picture],
+        by=people["operator"],
     )
 
 
@@ -54,9 +59,7 @@ def license_and_approve(identity: Identity, subject: Subject, *, people: Mapping
     for consent in selectors.consents(tenant=people["operator"].tenant, state="active"):
         if consent.identity_id == identity.id:
             return consent
-    terms = sample_terms(
-        name=subject.name, kind=subject.kind, status=subject.status, now=datetime.now(UTC)
-    )
+    terms = sample_terms(name=subject.name, kind=subject.kind, status=subject.status, now=datetime.now(UTC))
     consent = services.submit(identity.id, terms=terms, by=people["operator"])
     roles = ("legal", "business") if subject.status == "living" else ("expert", "legal", "business")
     for role in roles:
@@ -87,7 +90,9 @@ def generate(
     request = JobRequest(identity_id=identity_id, media_id=str(media.id), purpose=purpose, channel=CHANNEL)
     job = wait(str(services.submit(request, by=by).id))
     if job.state == "refused":
-        raise RefusedError(job.message, job=str(job.id), code=job.code, reasons=tuple(job.reasons), hint=job.hint)
+        raise RefusedError(
+            job.message, job=str(job.id), code=job.code, reasons=tuple(job.reasons), hint=job.hint
+        )
     return job
 
 
@@ -111,10 +116,6 @@ class NotRefusedError(Exception):
 
     code = "demo.not_refused"
     hint = "This is a fault of the program; please report it."
-
-
-WRONG = WRONG_PURPOSE
-"""A purpose that no sample licence allows."""
 
 
 def ids_of(*rows: Any) -> list[str]:
