@@ -55,7 +55,7 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What is known of a file. ``exact``: its bytes are those delivered; ``proof``: ``verified`` or why not."""
+    """What is known of a file; ``exact``: its bytes are those delivered, ``proof``: verified, or why not."""
 
     match: Match
     exact: bool

@@ -20,7 +20,8 @@ FACE_CONSENTS = ("PIPL29_FACE", "DEEPSYN14_EDIT")
 _TEXTS: Mapping[str, str] = {
     "agreement": (
         "SAMPLE, signed by nobody. I allow the organisation to put my face onto footage of performers, "
-        "for customer service in its mobile app, for one year, labelled as AI-generated. I can withdraw at any time."
+        "for customer service in its mobile app, for one year, labelled as AI-generated. "
+        "I can withdraw at any time."
     ),
     "PIPL29_FACE": "SAMPLE, signed by nobody. I agree that my face is processed as sensitive data.",
     "DEEPSYN14_EDIT": "SAMPLE, signed by nobody. I agree that my face is edited by deep synthesis.",
