@@ -1,22 +1,27 @@
-"""How the log is: the newest signed checkpoint and its age."""
+"""How the log is: the newest signed checkpoint, whether it covers every entry, and whether anybody signs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.utils import timezone
+from django.db import connection
 
 from audit import selectors
 from audit.errors import AuditError
+from audit.sequencer import LOCK
 
-LATE_AFTER = timedelta(minutes=5)
-"""A checkpoint older than this raises the operators' alarm (platform.md, 9)."""
+_SIGNING = """
+    SELECT EXISTS (
+      SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+      WHERE datname = current_database() AND locktype = 'advisory' AND granted
+        AND classid::bigint = %s AND objid::bigint = %s AND objsubid = 1)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class LogHealth:
-    """``state`` is healthy, late or silent; the rest is empty while nothing is signed."""
+    """``state`` is healthy, late, stopped or silent; the rest is empty while nothing is signed."""
 
     state: str
     size: int = 0
@@ -26,10 +31,28 @@ class LogHealth:
 
 
 def log_health() -> LogHealth:
-    """Ask for the newest checkpoint; a log that does not answer is silent, never healthy."""
+    """Ask for the newest checkpoint; a log that does not answer is silent, never healthy.
+
+    The age of a checkpoint says nothing on a quiet day: a log signs when it grows. What counts is that a
+    sequencer holds its lock and that the checkpoint covers the newest entry.
+    """
     try:
         head = selectors.checkpoint()
     except AuditError:
         return LogHealth("silent")
-    late = timezone.now() - head.signed_at > LATE_AFTER
-    return LogHealth("late" if late else "healthy", head.size, head.root, head.note, head.signed_at)
+    newest = selectors.latest(1)
+    if not sequencer_runs():
+        state = "stopped"
+    elif newest and newest[0].index >= head.size:
+        state = "late"
+    else:
+        state = "healthy"
+    return LogHealth(state, head.size, head.root, head.note, head.signed_at)
+
+
+def sequencer_runs() -> bool:
+    """Tell whether some session holds the sequencer's advisory lock of this database."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SIGNING, [LOCK >> 32, LOCK & 0xFFFFFFFF])
+        row = cursor.fetchone()
+    return bool(row and row[0])

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?%?")
@@ -68,20 +67,20 @@ def measures_of(quality: Mapping[str, Any]) -> tuple[Measure, ...]:
 def _lines(has: Mapping[str, float]) -> Iterator[Measure]:
     if "eyes_apart_px" in has:
         size = round(has["eyes_apart_px"])
-        text = _now("Large enough: %(px)s px between the eyes") if size >= EYES_GOOD_PX else ""
-        small = _now("Small: %(px)s px between the eyes, good from 100")
-        yield Measure("good" if text else "warn", (text or small) % {"px": size})
+        text = _("Large enough: %(px)s px between the eyes") if size >= EYES_GOOD_PX else ""
+        small = _("Small: %(px)s px between the eyes, good from 100")
+        yield Measure("good" if text else "warn", str(text or small) % {"px": size})
     if {"yaw_deg", "pitch_deg"} <= has.keys():
         turned = round(max(abs(has["yaw_deg"]), abs(has["pitch_deg"])))
         frontal = turned <= FRONTAL_DEG
-        text = _now("Frontal, turned by %(deg)s°") if frontal else _now("Turned by %(deg)s°")
-        yield Measure("good" if frontal else "warn", text % {"deg": turned})
+        text = _("Frontal, turned by %(deg)s°") if frontal else _("Turned by %(deg)s°")
+        yield Measure("good" if frontal else "warn", str(text) % {"deg": turned})
     if "cheek_difference" in has:
         even = has["cheek_difference"] <= CHEEKS_GOOD
-        yield Measure("good" if even else "warn", _now("Even light") if even else _now("Light from one side"))
+        yield Measure("good" if even else "warn", str(_("Even light") if even else _("Light from one side")))
     if "sharpness" in has:
-        yield Measure("good", _now("Sharp"))
+        yield Measure("good", str(_("Sharp")))
     if "mouth_gap" in has:
         closed = has["mouth_gap"] <= MOUTH_GOOD
-        open_text = _now("Mouth open: closed swaps better")
-        yield Measure("good" if closed else "warn", _now("Mouth closed") if closed else open_text)
+        open_text = _("Mouth open: closed swaps better")
+        yield Measure("good" if closed else "warn", str(_("Mouth closed") if closed else open_text))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -129,4 +128,4 @@ def reason(code: str, *, sentence: str = "", hint: str = "") -> Reason:
     known = REASONS.get(code)
     if known:
         return Reason(code, str(known[0]), str(known[1]))
-    return Reason(code, sentence or _now("Refused without a reason that this page knows."), hint)
+    return Reason(code, sentence or str(_("Refused without a reason that this page knows.")), hint)

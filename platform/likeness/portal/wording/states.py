@@ -23,6 +23,7 @@ CHIPS: dict[str, Chip] = {
     "draft": Chip("", "dash", _("Draft")),
     "in_review": Chip("warn", "clock", _("In review")),
     "active": Chip("good", "check", _("In force")),
+    "suspended": Chip("warn", "clock", _("Suspended")),
     "rejected": Chip("bad", "cross", _("Rejected")),
     "revoked": Chip("bad", "undo", _("Revoked")),
     "expired": Chip("", "dash", _("Expired")),
@@ -43,6 +44,7 @@ CHIPS: dict[str, Chip] = {
     "invalid": Chip("bad", "alert", _("Does not hold")),
     "healthy": Chip("good", "check", _("Up to date")),
     "late": Chip("warn", "clock", _("Late")),
+    "stopped": Chip("bad", "alert", _("Sequencer stopped")),
     "silent": Chip("bad", "alert", _("No signed checkpoint")),
 }
 
