@@ -82,7 +82,7 @@ def make_chain(organisation: str, now: datetime, *, country: str = "CN") -> Cred
         CredentialError: the names cannot stand in a certificate.
     """
     if not 0 < len(organisation) <= ORGANISATION_MAX:
-        raise CredentialError(f"An organisation of {len(organisation)} characters cannot stand in a certificate.")
+        raise CredentialError(f"{len(organisation)} characters are no organisation for a certificate.")
     try:
         return _chain(organisation, now, country)
     except ValueError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from watermark import c2pa, frames, metadata
 from watermark.c2pa import C2paRead
-from watermark.detect import MarkRead, MarkState, read_mark
+from watermark.detect import MarkRead, MarkState, read_upright_mark
 from watermark.errors import MarkUnreadableError, VisibleLabelLostError
 from watermark.invisible import Carrier
 from watermark.metadata import AigcLabel
@@ -58,9 +58,9 @@ def check_mark(path: Path, *, carriers: Sequence[Carrier], mark_id: int) -> Mark
     """Read the invisible mark of an encoded file back.
 
     Raises:
-        MarkUnreadableError: it does not give this id, or gives it only after a search for its geometry.
+        MarkUnreadableError: it does not give this id, the picture as it is.
     """
-    found = read_mark(path, carriers=carriers, tally=Tally(budget_s=BUDGET_S), frame_limit=FRAMES)
+    found = read_upright_mark(path, carriers=carriers, tally=Tally(budget_s=BUDGET_S), frame_limit=FRAMES)
     if found.state is not MarkState.PRESENT:
         raise MarkUnreadableError(f"The mark of {path.name} is {found.state} after {found.frames} frames.")
     if found.mark_id != mark_id or found.inverted:

@@ -148,7 +148,9 @@ def test_unmarked_clip_says_absent_within_the_budget(tmp_path, carrier, clip, mu
     assert not found.conflict
 
 
-def test_all_layers_of_a_picture_are_reported(tmp_path, carrier, luma, marked, manifest, chain, aigc, mark_id):
+def test_all_layers_of_a_picture_are_reported(
+    tmp_path, carrier, luma, marked, manifest, chain, aigc, mark_id
+):
     plain, sealed = tmp_path / "a.png", tmp_path / "b.png"
     encoded = cv2.imencode(".png", marked([luma(720, 1280)])[0])[1].tobytes()
     plain.write_bytes(embed_label(encoded, aigc))

@@ -114,7 +114,7 @@ EXTERNAL = '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/hostname">]>'
 
 @pytest.mark.parametrize(
     "packet",
-    [xmp("&c;", BILLION), xmp("&b;", EXTERNAL), xmp(TEXT)[:-9], xmp(TEXT, "<!DOCTYPE a>"), xmp("&undefined;")],
+    [xmp("&c;", BILLION), xmp("&b;", EXTERNAL), xmp(TEXT)[:-9], xmp(TEXT, "<!DOCTYPE a>"), xmp("&u;")],
     ids=["entities", "external entity", "cut off", "document type", "undefined entity"],
 )
 def test_hostile_xmp_is_malformed(tmp_path, packet):
@@ -135,7 +135,9 @@ def test_compressed_bomb_is_not_unpacked(tmp_path):
     assert label_of(tmp_path, data[:33] + chunk + data[33:]).state is AigcState.ABSENT
 
 
-@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0", b"\0\0\0\x08ftyp"])
+@pytest.mark.parametrize(
+    "data", [b"", b"GIF89a", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0", b"\0\0\0\x08ftyp"], ids=range(5)
+)
 def test_file_that_is_none_has_no_label(tmp_path, data):
     found = label_of(tmp_path, data)
     assert found.state in {AigcState.ABSENT}

@@ -20,14 +20,14 @@ from watermark.visible import SEEN_MIN, Label
 def sealed(tmp_path_factory, clip, carrier, mark_id, muxed, manifest, chain, aigc):
     """sealed(...): a clip made in the fixed order, leaving out or replacing what a test says."""
     folder = tmp_path_factory.mktemp("sealed")
-    frames = clip(30, 720, 1280)
-    label = Label(1280, 720)
+    frames = clip(16, 360, 640)
+    label = Label(640, 360)
 
     def make(name, *, visible=True, mark=mark_id, tags=True, signed=mark_id):
         planes = [y.copy() for y in frames]
-        embedder = Embedder(carrier, mark or 1, height=720, width=1280)
+        embedder = Embedder(carrier, mark or 1, height=360, width=640)
         embedder.servo(planes[:5])
-        half = np.full((360, 640), 128, np.uint8)
+        half = np.full((180, 320), 128, np.uint8)
         for y in planes:
             if visible:
                 label.blend(y, half, half)
@@ -52,7 +52,7 @@ def looked_back(carrier, mark_id, chain, aigc):
             mark_id=mark_id,
             aigc_json=aigc.to_json(),
             anchors_pem=chain.root_pem,
-            visible=Label(1280, 720),
+            visible=Label(640, 360),
         )
 
     return look
