@@ -69,6 +69,7 @@ class _Checker:
         self._key = key
         self._mark = mark
         self._edge = Edge(0, [])
+        self._range = merkle.CompactRange()  # its root costs less than the edge's
         self._tiles: dict[int, int] = {}
         self._problems: list[Problem] = []
         self._agreed = 0  # the size of the last tree head that held before one did not
@@ -139,6 +140,7 @@ class _Checker:
         self._grow(actual)
 
     def _grow(self, leaf_hash: bytes) -> None:
+        self._range.push(leaf_hash)
         for tile in self._edge.append(leaf_hash):
             self._tiles[tile.level] = tile.n + 1
             self._check_tile(tile)
@@ -175,7 +177,7 @@ class _Checker:
             self._report(None, name, f"The {name} was changed: its row says other than its note.")
         if self._broken:
             return  # every later tree holds the same entries
-        if head.root == self._edge.root():
+        if head.root == self._range.root():
             self._agreed = size
         else:
             self._broken = size

@@ -45,8 +45,9 @@ class FileSigner:
         self._home = home
         self.key = checkpoint.verifier(origin, seed)
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not (home / KEY_FILE).exists():
-            _write(home / KEY_FILE, f"{self.key}\n")
+        with self._locked():
+            if not (home / KEY_FILE).exists():
+                _write(home / KEY_FILE, f"{self.key}\n")
 
     def mark(self) -> Checkpoint | None:
         """The last tree head that was signed.
