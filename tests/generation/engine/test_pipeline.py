@@ -20,6 +20,7 @@ from generation.engine.errors import (
     UnreadableMediaError,
 )
 from generation.engine.media.chunks import plan_chunks, whole
+from generation.engine.media.decode import read_frames
 from generation.engine.media.image import encode_png
 from generation.engine.media.join import join
 from generation.engine.media.probe import probe
@@ -178,6 +179,30 @@ def test_every_frame_is_swapped_and_finished_in_order(clip: Path, tmp_path: Path
     assert {"decode", "track", "guard", "swap", "convert", "finish", "encode", "process"} <= set(
         report.stage_ms
     )
+
+
+def test_what_was_not_swapped_keeps_its_very_samples(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=6, colour=(1, 1, 1))
+    info = probe(path)
+    decoded = [f.planes for f in read_frames(path, info, whole(info))]
+    finished: list[Planes] = []
+
+    def finish(planes: Planes, index: int, time_s: float) -> None:
+        finished.append(Planes(planes.y.copy(), planes.u.copy(), planes.v.copy()))
+
+    def half(frame: FrameFaces) -> Mapping[int, Verdict]:
+        return {1: SWAP if frame.index % 2 else KEEP}
+
+    run(path, tmp_path / "c.mp4", guard=half, finish=finish)
+    for number, (mine, was) in enumerate(zip(finished, decoded, strict=True)):
+        assert was is not None
+        assert np.array_equal(mine.y[12:], was.y[12:])
+        assert np.array_equal(mine.v[6:], was.v[6:])
+        if number % 2:
+            assert mine.y[:12].min() >= 234
+            assert np.abs(mine.u[:6].astype(int) - 128).max() <= 1
+        else:
+            assert np.array_equal(mine.y, was.y)
 
 
 def test_faces_that_are_kept_stay_but_their_frames_are_marked(clip: Path, tmp_path: Path) -> None:
