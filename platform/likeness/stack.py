@@ -86,11 +86,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         """Start, and wait until the web answers."""
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
+        self.start()
         return self
 
     def __exit__(
@@ -106,6 +102,13 @@ class Stack:
             StackError: another supervisor holds the home, the port is taken, or a part did not come up.
             EmbeddedError: the database did not come up.
         """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         self._take_lock()
         if Part.WEB in self.parts:
             _refuse_taken_port(self.port)
