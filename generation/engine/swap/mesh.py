@@ -14,7 +14,7 @@ import numpy.typing as npt
 from generation.engine.faces.topology import Triangles
 from generation.engine.swap import cover, openings
 from generation.engine.swap.blend import mix, multiband
-from generation.engine.swap.colour import match_colour, match_sharpness
+from generation.engine.swap.colour import detail_share, match_colour, match_sharpness
 from generation.engine.swap.portrait import Level, face_width, prepare
 from generation.engine.swap.shape import ShapeTransfer
 from generation.engine.swap.warp import Warp, backward, read
@@ -180,9 +180,10 @@ def _compose(
     if size == mask.shape[1::-1]:
         cv2.add(full, change * 255, dst=full, dtype=cv2.CV_8U)
         return
-    coarse = _enlarged((front_small - back_small) * _STEPS, size)
-    fine = cv2.subtract(front, full, dtype=cv2.CV_16S)
-    cv2.addWeighted(fine, _STEPS / 255, coarse, -1, 0, dst=fine)
+    share = detail_share(front, full)
+    coarse = _enlarged((share * front_small - back_small) * _STEPS, size)
+    fine = cv2.addWeighted(front, share * _STEPS / 255, full, -_STEPS / 255, 0, dtype=cv2.CV_16S)
+    cv2.subtract(fine, coarse, dst=fine)
     wide = _enlarged(mask * _STEPS, size)
     cv2.multiply(fine, cv2.merge([wide, wide, wide]), dst=fine, scale=1 / _STEPS)
     cv2.add(fine, _enlarged(change * _STEPS, size), dst=fine)

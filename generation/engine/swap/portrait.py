@@ -14,6 +14,7 @@ from generation.engine.swap.draw import hulls, odd, polygon, square
 from generation.engine.types import Image, Plane, Points
 
 _MARGIN = 0.25
+_LARGEST_FACE = 512.0
 _CONFIDENT = 5.5  # robust deviations from the cheeks' chroma
 _DARK = 2.2  # robust deviations below the cheeks
 _LIP_INSET = 0.35  # a smiling portrait's teeth stay out of the lips' texture
@@ -44,7 +45,12 @@ class SourceFace:
 
 
 def prepare(portrait: Image, mesh: Points) -> SourceFace:
-    """Make a portrait ready."""
+    """Make a portrait ready; one larger than any use is made smaller first."""
+    excess = face_width(mesh) / _LARGEST_FACE
+    if excess > 1:
+        size = max(1, round(portrait.shape[1] / excess)), max(1, round(portrait.shape[0] / excess))
+        portrait = cv2.resize(portrait, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        mesh = (mesh / np.float32(excess)).astype(np.float32)
     low = np.maximum(mesh[:, :2].min(0), 0)
     high = np.minimum(mesh[:, :2].max(0), portrait.shape[1::-1])
     pad = _MARGIN * float((high - low).max())

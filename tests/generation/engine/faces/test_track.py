@@ -159,6 +159,30 @@ def test_a_small_face_is_reported_with_its_embedding(models: FaceModels, grace_h
     assert face.embedding is not None
 
 
+def test_a_person_who_appears_for_three_frames_is_always_seen(
+    models: FaceModels, astronaut: Image, astronaut_marks: Landmarks, grace_hopper: Image
+) -> None:
+    frames = [scene(grace_hopper, x=10, scale=0.5) for _ in range(42)]
+    for start, x, y, side in (
+        (3, 300, 0, 300),
+        (12, 420, 200, 150),
+        (21, 300, 120, 90),
+        (30, 480, 20, 120),
+        (38, 320, 60, 200),
+    ):
+        for frame in frames[start : start + 3]:
+            frame[y : y + side, x : x + side] = cv2.resize(
+                astronaut, (side, side), interpolation=cv2.INTER_AREA
+            )
+    own = models.embedder.embed(astronaut, astronaut_marks.mesh)
+    seen = list(run(Tracker(models, FPS), frames))
+    crowded = [index for index, faces in enumerate(seen) if len(faces.faces) == 2]
+    assert crowded == [start + step for start in (3, 12, 21, 30, 38) for step in range(3)]
+    for index in (3, 12, 38):  # the others are narrower than 24 px: reported, but not embedded
+        vectors = [face.embedding for face in seen[index].faces if face.embedding is not None]
+        assert min(own.distance(vector) for vector in vectors) < models.embedder.thresholds.review
+
+
 def test_two_faces_are_two_tracks(models: FaceModels, astronaut: Image, grace_hopper: Image) -> None:
     frame = scene(astronaut, x=0)
     frame[:300, 330:586] = cv2.resize(grace_hopper, (256, 300), interpolation=cv2.INTER_AREA)

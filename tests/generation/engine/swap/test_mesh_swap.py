@@ -147,6 +147,11 @@ def test_the_fringe_of_the_portrait_is_not_transplanted(astronaut: Image, astron
     assert level.confidence[nose_y, nose_x] > 250
 
 
+def test_a_very_large_portrait_is_kept_small(astronaut: Image, astronaut_marks: Landmarks) -> None:
+    big, mesh = enlarged(astronaut, astronaut_marks.mesh, 8)
+    assert prepare(big, mesh).levels[0].picture.shape[1] < 900
+
+
 def test_threads_may_share_a_swapper(
     swapper: MeshSwapper, grace_hopper: Image, grace_marks: Landmarks
 ) -> None:
