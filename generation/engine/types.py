@@ -81,7 +81,7 @@ class Face:
     """One face of one frame, as the guard sees it.
 
     ``track_id`` is None for a detection that is too weak or too small to be tracked; such a face is never
-    swapped. ``embedding`` is the newest of its track (median of up to three), or None when none could be made.
+    swapped. ``embedding`` is the newest of its track (median of up to three), or None when there is none.
     """
 
     track_id: int | None
@@ -116,11 +116,11 @@ class Planes:
 
 
 Guard = Callable[[FrameFaces], Mapping[int, Verdict]]
-"""Asked once a frame, before anything is swapped: track id -> verdict. A missing track id aborts (fail closed)."""
+"""Asked once a frame, before anything is swapped: track id -> verdict. A missing track id aborts."""
 Finish = Callable[[Planes, int, float], None]
 """Called on every frame just before the encoder: planes (changed in place), frame index, seconds."""
 Progress = Callable[[int, int], None]
-"""Called per segment of frames: frames done, frames in all. It may raise ``CancelledError`` to stop the work."""
+"""Called per segment of frames: frames done, frames in all. It may raise ``CancelledError`` to stop."""
 
 
 @dataclass(slots=True)
