@@ -41,6 +41,7 @@ def scan(path: Path, container: str, limits: MediaLimits) -> MediaInfo:
             text=True,
             timeout=WALL_S,
             cwd=ROOT,
+            env={"LANG": "C.UTF-8"},  # no address or key of the platform is in reach of a decoder
             check=False,
         )
     except subprocess.TimeoutExpired as error:

@@ -29,6 +29,7 @@ from generation.engine.media.opening import open_media
 from generation.engine.media.sound import Sound
 from generation.engine.media.tags import read_mp4_tags, read_png_tags, with_png_tags
 
+OURS = MediaLimits(bytes=1 << 62, duration_s=float("inf"))  # the original passed the limits at its probe
 OPTIONS = {"movflags": "use_metadata_tags+faststart", "fflags": "+bitexact"}
 
 
@@ -61,7 +62,7 @@ def join(chunks: Sequence[Path], *, audio_from: Path | None, out: Path, metadata
     if not chunks:
         raise EncodeError("There are no chunks to join.")
     part = part_of(out)
-    still = boxes.sniff(chunks[0], MediaLimits()) in STILL_CONTAINERS
+    still = boxes.sniff(chunks[0], OURS) in STILL_CONTAINERS
     try:
         if still:
             _write_still(chunks, part, metadata)
@@ -86,11 +87,11 @@ def _write_video(
     chunks: Sequence[Path], audio_from: Path | None, part: Path, metadata: Mapping[str, str]
 ) -> None:
     timing = _timing(chunks)
-    if audio_from is None or boxes.sniff(audio_from, MediaLimits()) in STILL_CONTAINERS:
+    if audio_from is None or boxes.sniff(audio_from, OURS) in STILL_CONTAINERS:
         _mux(chunks, timing, None, part, metadata)
         _read_back(part, frames=len(timing.pts), sound=False, metadata=metadata)
         return
-    with Sound(audio_from, boxes.sniff(audio_from, MediaLimits())) as sound:
+    with Sound(audio_from, boxes.sniff(audio_from, OURS)) as sound:
         _mux(chunks, timing, sound, part, metadata)
         _read_back(part, frames=len(timing.pts), sound=sound.present, metadata=metadata)
 
@@ -175,7 +176,7 @@ def _read_back(part: Path, *, frames: int, sound: bool, metadata: Mapping[str, s
     """What was written must be there when the file is read again."""
     counts = {"video": 0, "audio": 0}
     try:
-        boxes.check_container(part, "mp4", MediaLimits(duration_s=float("inf")))
+        boxes.check_container(part, "mp4", OURS)
         with open_media(part, "mp4") as opened:
             for packet in opened.demux(video=0, audio=0) if sound else opened.demux(video=0):
                 counts[packet.stream.type] += packet.size > 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,17 @@ def test_lost_sound_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         join(chunks, audio_from=path, out=out, metadata={})
     assert not out.exists()
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_lost_frame_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from generation.engine.media import join as module
+
+    chunks = write_chunks(make_clip(tmp_path / "a.mp4"), tmp_path, target_s=9)
+    whole_clip = module._pictures
+    monkeypatch.setattr(module, "_pictures", lambda *args: islice(whole_clip(*args), 29))
+    with pytest.raises(EncodeError, match="29 frames instead of 30"):
+        join(chunks, audio_from=None, out=tmp_path / "out.mp4", metadata={})
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_lost_tag_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,6 +229,27 @@ def test_name_with_a_protocol_is_only_a_name(tmp_path: Path, monkeypatch: pytest
     assert probe(path, LIMITS).frame_count == 30
 
 
+def test_name_of_any_script_is_read(tmp_path: Path) -> None:
+    assert probe(make_clip(tmp_path / "名字 ü %s.mp4"), LIMITS).frame_count == 30
+
+
+def test_streams_that_are_left_out_are_noted(tmp_path: Path) -> None:
+    import av
+
+    path = tmp_path / "b.mkv"
+    with (
+        av.open(str(make_clip(tmp_path / "a.mkv", sound="aac"))) as source,
+        av.open(str(path), "w") as output,
+    ):
+        picture, sound = source.streams.video[0], source.streams.audio[0]
+        targets = [output.add_stream_from_template(s, opaque=True) for s in (picture, sound, sound)]
+        for packet in source.demux(picture, sound):
+            if packet.dts is not None:
+                packet.stream = targets[0] if packet.stream is picture else targets[1]
+                output.mux(packet)
+    assert "1 further sound stream left out." in probe(path, LIMITS).notes
+
+
 def test_walk_never_fails_in_another_way(tmp_path: Path) -> None:
     sound = make_clip(tmp_path / "a.mp4", frames=5).read_bytes()
     path = tmp_path / "b.mp4"
