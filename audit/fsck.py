@@ -46,9 +46,14 @@ def check(progress: Progress | None = None) -> list[Problem]:
     mark, problems = _mark(key)  # before the snapshot: the sequencer commits first and signs then
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        checker = _Checker(cursor, key, mark)
-        problems += checker.run(progress)
-    return problems
+        return problems + inspect(cursor, key=key, mark=mark, progress=progress)
+
+
+def inspect(
+    cursor: store.Cursor, *, key: VerifierKey, mark: Checkpoint | None, progress: Progress | None = None
+) -> list[Problem]:
+    """Check what one transaction sees of the log against the log's key and its signer's memory."""
+    return _Checker(cursor, key, mark).run(progress)
 
 
 def _mark(key: VerifierKey) -> tuple[Checkpoint | None, list[Problem]]:

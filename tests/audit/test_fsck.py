@@ -71,12 +71,27 @@ def test_log_that_never_started_cannot_be_checked(live_database, home):
         fsck.check()
 
 
-@pytest.mark.parametrize("index", [0, 7, 255, 256, 300, 301, 361])
-def test_edited_entry_is_named(unlocked, index):
-    edit(index)
-    problems = fsck.check()
-    assert named(problems) == {index}
-    assert any(problem.what.startswith("checkpoint") for problem in problems)
+def inspect():
+    """What a check would find in this transaction, which is rolled back afterwards."""
+    key = signer.published_key()
+    with connections["owner"].cursor() as cursor:
+        problems = fsck.inspect(cursor, key=key, mark=signer.local().mark())
+    transaction.set_rollback(True, using="owner")
+    return problems
+
+
+def test_edited_entry_is_named(unlocked, subtests):
+    for index in (0, 7, 255, 256, 300, 301, 361):
+        with subtests.test(index=index), transaction.atomic(using="owner"):
+            edit(index)
+            problems = inspect()
+            assert named(problems) == {index}
+            assert any(problem.what.startswith("checkpoint") for problem in problems)
+
+
+def test_check_sees_an_edit_that_was_committed(unlocked):
+    edit(9)
+    assert named(fsck.check()) == {9}
 
 
 def test_edited_entry_whose_search_keys_were_mended_is_named_by_the_heads(unlocked):
@@ -131,21 +146,22 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize(("statements", "entries"), EDITS.values(), ids=EDITS.keys())
-def test_every_edit_of_a_row_is_found(unlocked, statements, entries):
-    ask(statements)
-    problems = fsck.check()
-    assert problems
-    assert entries <= named(problems)
+def test_every_edit_of_a_row_is_found(unlocked, subtests):
+    for name, (statements, entries) in EDITS.items():
+        with subtests.test(name), transaction.atomic(using="owner"):
+            ask(statements)
+            problems = inspect()
+            assert problems
+            assert entries <= named(problems)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\xff", b"garbage"])
-def test_missing_or_damaged_mark_is_found(filled, content):
+def test_missing_or_damaged_mark_is_found(filled):
     path = signer.home() / signer.MARK_FILE
     path.unlink()
-    if content is not None:
-        path.write_bytes(content)
     assert [problem.what for problem in fsck.check()] == ["signer"]
+    for content in (b"", b"\xff", b"garbage"):
+        path.write_bytes(content)
+        assert [problem.what for problem in fsck.check()] == ["signer"]
 
 
 def test_cut_log_is_found_by_the_signers_memory_when_every_row_agrees(unlocked):

@@ -48,10 +48,12 @@ def test_receipt_of_an_uncommitted_event_times_out(home, sequencing):
             selectors.receipt(event_id, timeout_s=0.1)
 
 
-@pytest.mark.parametrize("index", [-1, 0, 4, 2**63 - 1, 2**80])
-def test_entry_that_the_log_does_not_hold_is_refused(live_database, index):
+def test_entry_that_the_log_does_not_hold_is_refused(live_database):
+    for index in (-1, 0, 4, 2**63 - 1, 2**80):
+        with pytest.raises(EntryNotFoundError):
+            selectors.entry(index)
     with pytest.raises(EntryNotFoundError):
-        selectors.entry(index)
+        selectors.entry_of(uuid.uuid4())
 
 
 def test_log_without_a_head_has_no_checkpoint_no_proof_and_no_key(live_database, home):
@@ -63,18 +65,16 @@ def test_log_without_a_head_has_no_checkpoint_no_proof_and_no_key(live_database,
         selectors.log_key()
 
 
-@pytest.mark.parametrize("index", [-1, 4, 2**63])
-def test_proof_beyond_the_signed_tree_is_refused(three, index):
-    with pytest.raises(EntryNotFoundError):
-        selectors.proof(index)
+def test_proof_beyond_the_signed_tree_is_refused(three):
+    for index in (-1, 4, 2**63):
+        with pytest.raises(EntryNotFoundError):
+            selectors.proof(index)
 
 
-@pytest.mark.parametrize(
-    "path", ["0/000", "0/000.p/5", "0/001.p/1", "1/000.p/1", "entries/000", "0/00", "9/000"]
-)
-def test_tile_beyond_the_signed_tree_is_refused(three, path):
-    with pytest.raises(TileError):
-        selectors.tile(path)
+def test_tile_beyond_the_signed_tree_is_refused(three):
+    for path in ("0/000", "0/000.p/5", "0/001.p/1", "1/000.p/1", "entries/000", "0/00", "9/000"):
+        with pytest.raises(TileError):
+            selectors.tile(path)
 
 
 def test_receipt_names_index_leaf_and_a_signed_tree_that_holds_it(three):
