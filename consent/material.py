@@ -35,9 +35,7 @@ def data_key(asset: Asset) -> bytes:
         CiphertextError: it belongs to another row, or another key-encryption key wrapped it.
         KeyUnavailableError: the key provider gives nothing.
     """
-    if asset.wrapped_key is None:
-        raise ShreddedError(f"The data key of asset {asset.id} was destroyed on {asset.shredded:%Y-%m-%d}.")
-    return vault.unwrap(vault.seed("kek"), bytes(asset.wrapped_key), _place(asset, "key"))
+    return _unwrap(vault.seed("kek"), asset)
 
 
 def shred(asset: Asset) -> None:
@@ -114,22 +112,43 @@ def open_preview(row: Portrait) -> bytes:
     return _get(row, row.preview_blob, "preview")
 
 
-def open_template(row: Template) -> faces.Vector:
+class Keys:
+    """Data keys that one question opens, so that the key provider is asked once for all of them."""
+
+    def __init__(self) -> None:
+        self._kek = vault.seed("kek")
+        self._held: dict[str, bytes] = {}
+
+    def of(self, asset: Asset) -> bytes:
+        """The asset's data key; raises as ``data_key``."""
+        if asset.id not in self._held:
+            self._held[asset.id] = _unwrap(self._kek, asset)
+        return self._held[asset.id]
+
+
+def open_template(row: Template, keys: Keys) -> faces.Vector:
     """The embedding of a portrait; raises as ``open_portrait``."""
     asset = row.portrait.asset
     place = _place(asset, "template", row.portrait_id)
-    return faces.vector_of(vault.open_row(data_key(asset), bytes(row.sealed), place))
+    return faces.vector_of(vault.open_row(keys.of(asset), bytes(row.sealed), place))
 
 
-def open_blocked(row: BlockTemplate) -> faces.Vector:
+def open_blocked(row: BlockTemplate, keys: Keys) -> faces.Vector:
     """An embedding of a blocked face; raises as ``open_portrait``."""
-    place = _place(row.entry.asset, "block", f"{row.entry_id}.{row.number}")
-    return faces.vector_of(vault.open_row(data_key(row.entry.asset), bytes(row.sealed), place))
+    asset = row.entry.asset
+    place = _place(asset, "block", f"{row.entry_id}.{row.number}")
+    return faces.vector_of(vault.open_row(keys.of(asset), bytes(row.sealed), place))
 
 
 def commitment(row: Portrait) -> str:
     """What the log says of the portrait; it means nothing once the key is gone."""
     return vault.commitment(data_key(row.asset), row.sha256)
+
+
+def _unwrap(kek: bytes, asset: Asset) -> bytes:
+    if asset.wrapped_key is None:
+        raise ShreddedError(f"The data key of asset {asset.id} was destroyed on {asset.shredded:%Y-%m-%d}.")
+    return vault.unwrap(kek, bytes(asset.wrapped_key), _place(asset, "key"))
 
 
 def _place(asset: Asset, kind: str, row: str = "") -> str:

@@ -195,9 +195,9 @@ def template(identity_id: str) -> FaceTemplate:
         raise SourceNotLicensedError(f"No portrait of identity {identity_id} is under a licence in force.")
     if len({(row.model_sha256, row.metric) for row in found}) > 1:
         raise EmbedderError(f"Identity {identity_id} has templates of more than one model; enrol it again.")
-    return FaceTemplate(
-        np.stack([material.open_template(row) for row in found]), found[0].model_sha256, found[0].metric
-    )
+    keys = material.Keys()
+    vectors = np.stack([material.open_template(row, keys) for row in found])
+    return FaceTemplate(vectors, found[0].model_sha256, found[0].metric)
 
 
 def performers(*, tenant: str, use: Use, now: datetime) -> tuple[PerformerTemplate, ...]:
@@ -224,7 +224,10 @@ def open_vectors(identity_id: str) -> Sequence[tuple[Template, faces.Vector]]:
     rows = Template.objects.filter(
         portrait__identity_id=identity_id, portrait__asset__shredded__isnull=True
     ).select_related("portrait__asset")
-    return [(row, material.open_template(row)) for row in rows.order_by("portrait__created", "portrait__id")]
+    keys = material.Keys()
+    return [
+        (row, material.open_template(row, keys)) for row in rows.order_by("portrait__created", "portrait__id")
+    ]
 
 
 def _licensed_material(identity_id: str, *, tenant: str) -> tuple[str, ...]:
@@ -269,7 +272,8 @@ def blocked_faces(*, tenant: str) -> Gallery:
         ids = ", ".join(sorted({row.entry_id for row in rows}))
         raise GalleryError(f"Blocked faces of {len(kinds)} models are in one list: {ids}.")
     model_sha256, metric = next(iter(kinds), ("", ""))
-    entries = tuple((row.entry_id, material.open_blocked(row)) for row in rows)
+    keys = material.Keys()
+    entries = tuple((row.entry_id, material.open_blocked(row, keys)) for row in rows)
     return Gallery(version, entries, model_sha256, metric)
 
 
