@@ -119,16 +119,8 @@ class EntryListView(AuditView):
         asked.is_valid(raise_exception=True)
         query, actor = asked.validated_data, actor_of(request)
         tenant = actor.tenant if actor else ""
-        if "kind" in query:
-            found = [
-                entry
-                for entry in selectors.entries(KINDS[query["kind"]], query["value"])
-                if entry.tenant == tenant
-            ]
-            page = [entry for entry in reversed(found) if entry.index < query.get("before", MAX_INDEX)]
-            page = page[: query["limit"] + 1]
-        else:
-            page = selectors.latest(query["limit"] + 1, query.get("before"), tenant=tenant)
+        about = (KINDS[query["kind"]], query["value"]) if "kind" in query else None
+        page = selectors.latest(query["limit"] + 1, query.get("before"), tenant=tenant, about=about)
         shown = page[: query["limit"]]
         link = None
         if len(page) > len(shown):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from audit import leaf, signer, store, tiles
 from audit.checkpoint import TlogProof, VerifierKey
@@ -121,21 +122,35 @@ def entry_of(event_id: uuid.UUID) -> Entry:
     return _entry(row)
 
 
+def _keys(kind: KeyKind, value: str) -> QuerySet[Key]:
+    return Key.objects.filter(kind=kind, k=leaf.key(kind, value))
+
+
 def entries(kind: KeyKind, value: str) -> list[Entry]:
     """Every entry about one job, consent, output or other key, oldest first."""
-    found = Key.objects.filter(kind=kind, k=leaf.key(kind, value)).values("idx")
-    return [_entry(row) for row in Row.objects.filter(idx__in=found).order_by("idx")]
+    return [
+        _entry(row) for row in Row.objects.filter(idx__in=_keys(kind, value).values("idx")).order_by("idx")
+    ]
 
 
-def latest(limit: int, before: int | None = None, *, tenant: str | None = None) -> list[Entry]:
-    """The newest entries below `before`, newest first; of one tenant, or of all."""
+def latest(
+    limit: int,
+    before: int | None = None,
+    *,
+    tenant: str | None = None,
+    about: tuple[KeyKind, str] | None = None,
+) -> list[Entry]:
+    """The newest entries below `before`, newest first; of one tenant and about one key, or all."""
+    below = MAX_INDEX if before is None else min(max(before, 0), MAX_INDEX)
+    wanted = [about] if about is not None else []
+    wanted += [(KeyKind.TENANT, tenant)] if tenant is not None else []
     rows = Row.objects.order_by("-idx")
-    if before is not None:
-        rows = rows.filter(idx__lt=min(max(before, 0), MAX_INDEX))
-    if tenant is not None:
-        keys = Key.objects.filter(kind=KeyKind.TENANT, k=leaf.key(KeyKind.TENANT, tenant))
-        rows = rows.filter(idx__in=keys.values("idx"))
-    return [_entry(row) for row in rows[:limit]]
+    if not wanted:
+        return [_entry(row) for row in rows.filter(idx__lt=below)[:limit]]
+    keys = _keys(*wanted[0]).filter(idx__lt=below).order_by("-idx")  # runs down the primary key
+    for other in wanted[1:]:
+        keys = keys.filter(idx__in=_keys(*other).values("idx"))
+    return [_entry(row) for row in rows.filter(idx__in=list(keys.values_list("idx", flat=True)[:limit]))]
 
 
 def checkpoint() -> CheckpointView:

@@ -101,6 +101,10 @@ def test_latest_pages_backwards_and_keeps_to_a_tenant(three):
     assert [entry.index for entry in selectors.latest(2)] == [3, 2]
     assert [entry.index for entry in selectors.latest(5, before=2)] == [1, 0]
     assert [entry.index for entry in selectors.latest(5, tenant="demo")] == [2, 1]
+    about = (KeyKind.TYPE, "generation.queued")
+    assert [entry.index for entry in selectors.latest(5, about=about)] == [3, 1]
+    assert [entry.index for entry in selectors.latest(5, about=about, tenant="demo")] == [1]
+    assert selectors.latest(5, before=1, about=about) == []
     assert selectors.latest(5, before=0) == selectors.latest(5, tenant="nobody") == []
 
 
