@@ -3,6 +3,7 @@
 #   make demo    the main job, from nothing, on real input      make up      the platform on this machine
 #   make test    every test                                     make bench   benchmarks
 #   make check   format, lint, types, import contracts, checks  make locks   write deploy/locks anew
+#   make openapi write deploy/openapi.yaml anew
 #   make clean   remove what make built; state in var/ stays
 #
 # A site behind a mirror sets PIP_INDEX_URL or pip.conf as for any pip; uv is told the same addresses.
@@ -17,7 +18,7 @@ LOCKS := deploy/locks
 COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate --python-version 3.11
 
-.PHONY: demo test check up bench clean locks venv weights
+.PHONY: demo test check up bench clean locks openapi venv weights
 .DEFAULT_GOAL := check
 
 demo: venv
@@ -61,6 +62,9 @@ locks: venv
 	$(COMPILE) --extra gpu --output-file $(LOCKS)/gpu.txt
 	$(COMPILE) --extra cpu --group dev --output-file $(LOCKS)/dev.txt
 	@if grep -nE '://|file:' $(LOCKS)/*.txt; then echo "A lock names an address."; exit 1; fi
+
+openapi: venv
+	$(BIN)/python manage.py spectacular --validate --file deploy/openapi.yaml
 
 clean:
 	rm -rf $(VENV) $(UV_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo dist

@@ -135,8 +135,8 @@ def home(settings: Settings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sequencing(live_database: str) -> Iterator[None]:
-    """The real sequencer at work beside the test."""
+def sequencing(home: Path, live_database: str) -> Iterator[None]:
+    """The real sequencer at work beside the test; the signer's mark lies in this test's home."""
     from audit import sequencer
 
     stop = threading.Event()

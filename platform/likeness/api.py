@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_S = 5
 STATUS: dict[str, int] = {
     # By class name; a class that is not here has the status of its nearest base.
+    "LicenceInvalidError": 400,
+    "IdentityInvalidError": 400,
+    "RequestInvalidError": 400,
     "RoleError": 403,
     "NotFoundError": 404,
     "EntryNotFoundError": 404,
@@ -31,6 +34,7 @@ STATUS: dict[str, int] = {
     "StateError": 409,
     "JobStateError": 409,
     "AlreadyOverError": 409,
+    "LicenceTamperedError": 409,
     "AccountExistsError": 409,
     "ShreddedError": 410,
     "BlobMissingError": 410,

@@ -35,6 +35,16 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer", "bearerFormat": "lk_<id>_<secret>"}
 
 
+class Schema(AutoSchema):
+    """Names each operation by its method and address, which no two share."""
+
+    def get_operation_id(self) -> str:
+        """Give for example ``get_jobs_by_job_id``."""
+        path = self.path.removeprefix("/api/v1/").replace("{", "by_").replace("}", "")
+        words = [word for part in path.split("/") for word in part.split("-") if word]
+        return "_".join([self.method.lower(), *words])
+
+
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Give every operation the one error body, as its default answer."""
     result["components"].setdefault("schemas", {})["Error"] = ERROR

@@ -180,7 +180,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "likeness.paging.CreatedPages",
     "DEFAULT_THROTTLE_CLASSES": ["likeness.throttles.CallerThrottle"],
     "DEFAULT_THROTTLE_RATES": {"read": "600/min", "write": "60/min", "upload": "20/min"},
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "likeness.schema.Schema",
     "EXCEPTION_HANDLER": "likeness.api.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

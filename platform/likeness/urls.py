@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
+
+from audit.urls import public as public_log
+from likeness import provenance_api
 
 
 def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
@@ -14,18 +15,19 @@ def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     return JsonResponse({"ok": True})
 
 
-def mounted(prefix: str, module: str) -> list[URLResolver]:
-    """Mount a package's addresses."""
-    return [path(prefix, include(module))] if find_spec(module) else []
-
-
+api: list[URLPattern | URLResolver] = [
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("provenance/", provenance_api.ProvenanceView.as_view(), name="api-provenance"),
+    path("jobs/<uuid:job_id>/evidence", provenance_api.EvidenceView.as_view(), name="api-job-evidence"),
+    path("", include("consent.urls")),
+    path("", include("generation.urls")),
+    path("", include("audit.urls")),
+]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
-    *mounted("api/v1/", "consent.urls"),
-    *mounted("api/v1/", "generation.urls"),
-    *mounted("api/v1/", "audit.urls"),
-    *mounted("", "likeness.portal.urls"),
+    path("api/v1/", include(api)),
+    path("log/", include((public_log, "log"))),
+    path("", include("likeness.portal.urls")),
 ]
 
 handler400 = "likeness.faults.bad_request"
