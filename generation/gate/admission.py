@@ -236,7 +236,7 @@ def _with_faces(job: Job, facts: Facts, *, models: FaceModels, now: datetime) ->
             return facts, None
         times_s = footage.sample_times(info.duration_s, _scene_starts(info))
         shown = frames_at(blobs.store().path(job.media.sha256), info, times_s)
-        eyes = people.ModelEyes(models)
+        eyes = footage.ModelEyes(models)
         sighting = footage.look(
             (frame.picture for frame in shown), eyes, performers=performers, blocked=blocked, bands=bands
         )

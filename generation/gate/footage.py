@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from generation.engine.errors import ModelOutputError
+from generation.engine.faces.models import FaceModels
 from generation.engine.types import Detection, Embedding, Image
 from generation.gate.gallery import Gallery, is_strong, mean
 from generation.gate.guard import Bands
@@ -24,6 +26,27 @@ class Eyes(Protocol):
 
     def embed(self, frame: Image, found: Detection) -> Embedding | None:
         """The face's vector, or None when there is no usable face in the box."""
+
+
+class ModelEyes:
+    """The loaded models, looking at single pictures."""
+
+    def __init__(self, models: FaceModels) -> None:
+        self._models = models
+
+    def detect(self, frame: Image) -> tuple[Detection, ...]:
+        """Every face from score .35 up."""
+        return self._models.detector.detect(frame)
+
+    def embed(self, frame: Image, found: Detection) -> Embedding | None:
+        """The face's vector, or None when there is no usable face in the box."""
+        marks = self._models.landmarks.settle(frame, found)
+        if marks.presence < PRESENCE_MIN:
+            return None
+        try:
+            return self._models.embedder.embed(frame, marks.mesh)
+        except ModelOutputError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who may be replaced and who is blocked, read from consent now; and the engine's eyes for the first look."""
+"""Who may be replaced and who is blocked, read from consent now."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from datetime import datetime
 from consent import selectors as consents
 from consent.answers import PerformerTemplate
 from consent.licence import Use
-from generation.engine.errors import ModelOutputError
 from generation.engine.faces.models import FaceModels
-from generation.engine.types import Detection, Embedding, Image
 from generation.errors import GateError
-from generation.gate.footage import PRESENCE_MIN
 from generation.gate.gallery import Gallery, gallery_of
 from generation.gate.guard import Bands
 
@@ -66,24 +63,3 @@ def blocked(*, tenant: str, models: FaceModels) -> Gallery:
 def blocked_version(*, tenant: str) -> int:
     """The number of the newest change of the block lists."""
     return consents.gallery_version(tenant=tenant)
-
-
-class ModelEyes:
-    """The loaded models, looking at single pictures."""
-
-    def __init__(self, models: FaceModels) -> None:
-        self._models = models
-
-    def detect(self, frame: Image) -> tuple[Detection, ...]:
-        """Every face from score .35 up."""
-        return self._models.detector.detect(frame)
-
-    def embed(self, frame: Image, found: Detection) -> Embedding | None:
-        """The face's vector, or None when there is no usable face in the box."""
-        marks = self._models.landmarks.settle(frame, found)
-        if marks.presence < PRESENCE_MIN:
-            return None
-        try:
-            return self._models.embedder.embed(frame, marks.mesh)
-        except ModelOutputError:
-            return None
