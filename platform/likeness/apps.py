@@ -10,5 +10,10 @@ class PlatformConfig(AppConfig):
     label = "likeness"
 
     def ready(self) -> None:
-        """Import what registers itself."""
-        from likeness import checks, schema  # noqa: F401  they register themselves
+        """Import what registers itself, and stop here where production has weak settings.
+
+        Neither a web server nor a worker runs Django's system checks.
+        """
+        from likeness import checks, schema  # noqa: F401  schema registers itself
+
+        checks.refuse_weak_settings()

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Critical, Error, register
+from django.core.exceptions import ImproperlyConfigured
 
 SECRET_MIN = 50
 CREDIT_CODE_LENGTH = 18
@@ -19,6 +20,17 @@ def production_settings(**_: Any) -> list[CheckMessage]:
     if settings.LIKENESS_PROFILE != "production":
         return []
     return list(_faults())
+
+
+def refuse_weak_settings() -> None:
+    """Stop this process, whatever it is, where production would run with weak settings.
+
+    Raises:
+        ImproperlyConfigured: with every fault.
+    """
+    faults = [*production_settings(), *credit_code()]
+    if settings.LIKENESS_PROFILE == "production" and faults:
+        raise ImproperlyConfigured("\n".join(f"{fault.id}: {fault.msg} {fault.hint}" for fault in faults))
 
 
 @register()

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -72,3 +75,30 @@ def test_a_refused_setting_stops_every_command(production):
 def test_a_credit_code_of_another_form_is_refused(settings, code):
     settings.LIKENESS_CREDIT_CODE = code
     assert [fault.id for fault in checks.credit_code()] == ["likeness.E001"]
+
+
+@pytest.mark.parametrize("entry", ["likeness.wsgi", "likeness.asgi"])
+def test_no_production_server_starts_with_the_local_defaults(entry):
+    done = start(entry)
+    assert done.returncode != 0
+    for number in ("E011", "E014", "E015"):
+        assert f"likeness.{number}" in done.stderr
+
+
+def test_a_production_server_starts_with_good_settings():
+    good = {
+        "LIKENESS_SECRET_KEY": GOOD["SECRET_KEY"],
+        "LIKENESS_ALLOWED_HOSTS": "likeness.bank.example",
+        "LIKENESS_LOG_ORIGIN": GOOD["LIKENESS_LOG_ORIGIN"],
+        "LIKENESS_CREDIT_CODE": GOOD["LIKENESS_CREDIT_CODE"],
+    }
+    done = start("likeness.wsgi", **good)
+    assert done.returncode == 0, done.stderr
+
+
+def start(entry: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "LIKENESS_PROFILE": "production"}
+    command = [sys.executable, "-c", f"import {entry}"]
+    return subprocess.run(
+        command, env={**environment, **variables}, capture_output=True, text=True, timeout=120, check=False
+    )
