@@ -191,10 +191,11 @@ def read(path: Path, anchors_pem: str, *, store: bytes | None = None) -> C2paRea
             c2pa.Reader(kind.value, file, store, context) as reader,
         ):
             report = json.loads(reader.json())
-    except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.RemoteManifest) as error:
-        remote = isinstance(error, c2pa.C2paError.RemoteManifest)
-        return C2paRead(C2paState.ABSENT, ("remote manifest not fetched",) if remote else ())
+    except c2pa.C2paError.ManifestNotFound:
+        return C2paRead(C2paState.ABSENT)
     except (c2pa.C2paError, OSError, ValueError) as error:
+        if str(error).startswith("Remote"):  # the library has no class of its own for it
+            return C2paRead(C2paState.ABSENT, ("remote manifest not fetched",))
         return C2paRead(C2paState.INVALID, (str(error),))
     return _understood(report)
 

@@ -29,7 +29,7 @@ _Search = Callable[[list[list[Carrier]], Evidence, Tally, Finding], Finding]
 
 
 class MarkState(StrEnum):
-    """What is known of the invisible mark."""
+    """What is known of the invisible mark; ``not-run``: no keys, or too little time to tell."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -54,7 +54,7 @@ class MarkRead:
     frames: int = 0
     seconds: float = 0.0
     complete: bool = True
-    """False when the budget was spent before all was tried: then ``absent`` is not known."""
+    """False when the budget was spent before all was tried; the state is then never ``absent``."""
     reason: str = ""
 
 
@@ -177,10 +177,14 @@ def _better(one: Finding, other: Finding) -> Finding:
 
 
 def _report(found: Finding, tally: Tally, count: int, seconds: float) -> MarkRead:
-    if found.mark_id is not None:
+    accepted = found.mark_id is not None
+    complete = accepted or not tally.spent
+    if accepted:
         state = MarkState.PRESENT
+    elif found.suspected:
+        state = MarkState.SUSPECTED
     else:
-        state = MarkState.SUSPECTED if found.suspected else MarkState.ABSENT
+        state = MarkState.ABSENT if complete else MarkState.NOT_RUN
     keys = found.carrier.keys if found.carrier else None
     return MarkRead(
         state,
@@ -190,9 +194,10 @@ def _report(found: Finding, tally: Tally, count: int, seconds: float) -> MarkRea
         round(found.z, 2),
         tally.decodes,
         tally.false_positive_bound,
-        found.geometry if found.mark_id is not None else None,
+        found.geometry if accepted else None,
         found.inverted,
         count,
         round(seconds, 3),
-        found.mark_id is not None or not tally.spent,
+        complete,
+        "" if complete else "the time was spent before all was tried",
     )

@@ -101,7 +101,7 @@ def timed(path: Path, step_s: float = 1.0) -> Iterator[tuple[float, Plane]]:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
-        with av.open(str(path), options=_OPTIONS) as container:
+        with av.open(str(path), options=_OPTIONS, metadata_errors="replace") as container:
             if not container.streams.video:
                 raise UnreadableError(f"{path.name} has no video or picture stream.")
             stream = container.streams.video[0]

@@ -3,6 +3,7 @@ import socket
 from datetime import UTC, datetime, timedelta
 
 import av
+import c2pa as library
 import cv2
 import pytest
 from cryptography import x509
@@ -112,6 +113,21 @@ def test_cut_off_file_is_not_trusted(tmp_path, signed, chain, kind):
         path = tmp_path / f"cut.{kind}"
         path.write_bytes(data[: int(len(data) * share)])
         assert c2pa.read(path, chain.root_pem).state in {C2paState.INVALID, C2paState.ABSENT}
+
+
+def test_remote_manifest_is_not_fetched(tmp_path, plain, chain):
+    """The sockets are blocked here; the file names a manifest elsewhere and has none inside."""
+    path, signer = tmp_path / "remote.jpg", chain.signer()
+    claim = {"claim_generator_info": [{"name": "x", "version": "1"}], "title": "t", "assertions": []}
+    context = library.Context.from_dict({"verify": {"verify_after_sign": False}})
+    with library.Builder(claim, context=context) as builder:
+        builder.set_no_embed()
+        builder.set_remote_url("http://127.0.0.1:9/m.c2pa")
+        key = library.Signer.from_callback(signer.sign, library.C2paSigningAlg.ES256, signer.chain_pem)
+        with key, plain("jpg").open("rb") as source, path.open("w+b") as target:
+            builder.sign(key, "image/jpeg", source, target)
+    found = c2pa.read(path, chain.root_pem)
+    assert (found.state, found.failures) == (C2paState.ABSENT, ("remote manifest not fetched",))
 
 
 def test_credential_of_another_mark_fails(signed, chain):

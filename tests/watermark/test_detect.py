@@ -1,3 +1,5 @@
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -63,6 +65,12 @@ def test_cut_off_clip_is_unreadable(tmp_path, carrier, luma, muxed):
         looked_at(path, [carrier])
 
 
+def test_tags_in_another_encoding_do_not_hinder(tmp_path, carrier, luma, muxed):
+    path = muxed([luma(240, 320)] * 3, tmp_path / "a.mp4", {"title": "T" * 12})
+    path.write_bytes(path.read_bytes().replace(b"T" * 12, b"\xff\xfe" * 6))
+    assert not looked_at(path, [carrier], budget_s=0.2).mark.mark_id
+
+
 def test_playlist_is_not_followed(tmp_path, carrier, luma, muxed):
     muxed([luma(240, 320)] * 12, tmp_path / "a.mp4")
     path = tmp_path / "list.m3u8"
@@ -100,7 +108,7 @@ def test_too_many_keys_for_the_bound_are_refused(tmp_path, carrier, luma, marked
         looked_at(path, [carrier], max_decodes=0)
 
 
-@pytest.mark.parametrize("more", [{"budget_s": 0}, {"carriers": []}])
+@pytest.mark.parametrize("more", [{"budget_s": 0}, {"budget_s": 0.05}, {"carriers": []}])
 def test_without_time_or_keys_nothing_is_claimed(tmp_path, carrier, luma, more):
     path = tmp_path / "a.png"
     cv2.imwrite(str(path), luma(360, 640))
@@ -131,7 +139,6 @@ def test_id_is_read_from_an_altered_clip(tmp_path, carrier, marked_clip, muxed, 
     mark = looked_at(muxed(planes, tmp_path / "a.mp4", crf=crf), [carrier]).mark
     assert (mark.state, mark.mark_id) == (MarkState.PRESENT, mark_id)
     assert mark.false_positive_bound < 1e-10
-    assert mark.seconds < 10
 
 
 def test_robust_clip_survives_halving(tmp_path, carrier, robust_clip, muxed, mark_id):
@@ -139,8 +146,10 @@ def test_robust_clip_survives_halving(tmp_path, carrier, robust_clip, muxed, mar
     assert looked_at(muxed(half, tmp_path / "a.mp4", crf=26), [carrier]).mark.mark_id == mark_id
 
 
-def test_unmarked_clip_says_absent_within_the_budget(tmp_path, carrier, clip, muxed):
-    found = looked_at(muxed(clip(12, 720, 1280), tmp_path / "a.mp4"), [carrier])
+def test_unmarked_clip_says_absent_soon(tmp_path, carrier, clip, muxed):
+    path, start = muxed(clip(12, 720, 1280), tmp_path / "a.mp4"), time.process_time()
+    found = looked_at(path, [carrier], budget_s=120)
+    assert time.process_time() - start < 15
     assert found.mark.state is MarkState.ABSENT
     assert found.mark.complete
     assert found.mark.decodes <= 16

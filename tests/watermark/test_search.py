@@ -99,12 +99,12 @@ def test_unmarked_picture_gives_no_id(carrier, luma, seed):
     rng = np.random.default_rng(seed)
     y = luma(720, 1280)
     picture = np.roll(y, rng.integers(50, 400, 2), axis=(0, 1)) if seed else y
-    start = time.monotonic()
+    start = time.process_time()
     found, tally = searched([carrier], [picture])
     assert found.mark_id is None
     assert not found.suspected
     assert tally.decodes <= 8
-    assert time.monotonic() - start < 15
+    assert time.process_time() - start < 15
 
 
 def test_other_keys_give_no_id(luma, marked):
