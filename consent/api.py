@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.events import Actor
-from consent import selectors, services
+from consent import checks, selectors, services
 from consent.bodies import (
     ApproveBody,
     BlockAnswer,
@@ -32,7 +32,6 @@ from consent.bodies import (
     ReasonBody,
     StepAnswer,
 )
-from consent.checks import MAX_PORTRAIT_BYTES
 from consent.models import State
 
 
@@ -49,6 +48,7 @@ class IdentityListView(APIView):
     def post(self, request: Request) -> Response:
         """Enrol; all portraits are kept, or none."""
         body = _body(request, IdentityBody)
+        checks.refuse(checks.upload_faults([file.size for file in body["portraits"]]))
         person = services.enrol(
             name=body["name"],
             status=body["status"],
@@ -223,4 +223,4 @@ def _created(answer: serializers.Serializer[Any], location: str) -> Response:
 
 def _read(file: UploadedFile[bytes]) -> bytes:
     """The file, or just enough of it to be refused as too large."""
-    return bytes(file.read(MAX_PORTRAIT_BYTES + 1))
+    return bytes(file.read(checks.MAX_PORTRAIT_BYTES + 1))

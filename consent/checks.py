@@ -14,6 +14,8 @@ from consent.schema import Choice, Text
 
 MAX_PORTRAITS = 20
 MAX_PORTRAIT_BYTES = 20 * 2**20
+MAX_ENROLMENT_BYTES = 64 * 2**20
+"""All pictures of one request together: they are in memory at once."""
 _REASON = Text(pattern=r"[^\x00-\x09\x0b-\x1f\x7f]*", at_most=500)
 
 
@@ -36,6 +38,13 @@ def enrolment_faults(name: str, status: str, kind: str, portraits: int) -> Itera
     yield from Choice(frozenset(Kind))(kind, "$.kind")
     if not 1 <= portraits <= MAX_PORTRAITS:
         yield Fault("$.portraits", "length", f"must be 1 to {MAX_PORTRAITS} pictures")
+
+
+def upload_faults(sizes: Sequence[int | None]) -> Iterator[Fault]:
+    """Faults of uploaded files, before they are read."""
+    total = sum(size or 0 for size in sizes)
+    if total > MAX_ENROLMENT_BYTES:
+        yield Fault("$.portraits", "too_large", f"have {total} bytes together, over {MAX_ENROLMENT_BYTES}")
 
 
 def reason_faults(reason: str) -> Iterator[Fault]:

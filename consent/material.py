@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from django.core.files.storage import storages
@@ -49,11 +51,31 @@ def shred(asset: Asset) -> None:
             transaction.on_commit(partial(_delete_blob, blob))
 
 
+@contextmanager
+def shelf() -> Iterator[list[str]]:
+    """The blobs that are put while this is open; if it ends in an error, none of them stays."""
+    blobs: list[str] = []
+    try:
+        yield blobs
+    except BaseException:
+        for blob in blobs:
+            _delete_blob(blob)
+        raise
+
+
 def keep_portrait(
-    asset: Asset, data: bytes, analysis: faces.PortraitAnalysis, *, identity: Identity, by: str
+    asset: Asset,
+    data: bytes,
+    analysis: faces.PortraitAnalysis,
+    *,
+    identity: Identity,
+    by: str,
+    shelf: list[str],
 ) -> Portrait:
     """Store one picture, its preview and its embedding, each encrypted under the asset's data key."""
     key, row_id = data_key(asset), new_id("por")
+    shelf.append(_put(data, key, _place(asset, "portrait", row_id)))
+    shelf.append(_put(analysis.preview_png, key, _place(asset, "preview", row_id)))
     row = Portrait.objects.create(
         id=row_id,
         tenant=asset.tenant,
@@ -61,8 +83,8 @@ def keep_portrait(
         asset=asset,
         sha256=hashlib.sha256(data).hexdigest(),
         bytes=len(data),
-        blob=_put(data, key, _place(asset, "portrait", row_id)),
-        preview_blob=_put(analysis.preview_png, key, _place(asset, "preview", row_id)),
+        blob=shelf[-2],
+        preview_blob=shelf[-1],
         quality={
             "measures": {name: _plain(value) for name, value in analysis.measures.items()},
             "warnings": [{"code": item.code, "message": item.message} for item in analysis.warnings],

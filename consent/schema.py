@@ -26,7 +26,8 @@ Check = Callable[[object, str], Iterator[Fault]]
 """Yields the faults of a value at a JSON path; no fault means valid."""
 
 TYPE = "likeness.licence/1"
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MOMENT = re.compile(r"2[01]\d{2}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Text:
             yield Fault(path, "type", "must be a string")
         elif not self.at_least <= len(value) <= self.at_most:
             yield Fault(path, "length", f"must have {self.at_least} to {self.at_most} characters")
+        elif _SURROGATE.search(value):  # half a character: no UTF-8, so no canonical bytes
+            yield Fault(path, "pattern", "holds half of a character pair")
         elif re.fullmatch(self.pattern, value, re.DOTALL) is None:
             yield Fault(path, "pattern", f"must match {self.pattern}")
 
@@ -94,7 +97,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A date and time with seconds and offset, RFC 3339."""
+    """A date and time with seconds and offset, RFC 3339, of this century or the next."""
 
     def __call__(self, value: object, path: str) -> Iterator[Fault]:
         """Yield the faults of ``value`` at ``path``."""

@@ -277,9 +277,6 @@ def blocked_faces(*, tenant: str) -> Gallery:
     return Gallery(version, entries, model_sha256, metric)
 
 
-# ---- inside
-
-
 def _portrait(portrait_id: str, tenant: str) -> Portrait:
     return _one(Portrait.objects.filter(id=portrait_id, tenant=tenant).select_related("asset"))
 

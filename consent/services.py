@@ -25,6 +25,7 @@ from consent.errors import (
 )
 from consent.models import (
     REVOCABLE,
+    Asset,
     BlockEntry,
     BlockList,
     Consent,
@@ -54,11 +55,7 @@ def enrol(*, name: str, status: str, kind: str, portraits: Sequence[bytes], by: 
     analyses = checks.analyses(portraits)
     person = Identity.objects.create(tenant=by.tenant, name=name, status=status, kind=kind, enrolled_by=by.id)
     asset = material.new_asset(by.tenant, identity=person)
-    kept = [
-        material.keep_portrait(asset, data, analysis, identity=person, by=by.id)
-        for data, analysis in zip(portraits, analyses, strict=True)
-    ]
-    _record_enrolment(person, kept, model=analyses[0].model_sha256, by=by)
+    _keep(asset, person, list(zip(portraits, analyses, strict=True)), by=by)
     return person
 
 
@@ -80,8 +77,7 @@ def add_portrait(identity_id: str, *, data: bytes, by: Actor) -> Portrait:
         raise PortraitRefusedError([Fault("$.portraits[0]", "repeated", "This picture is enrolled already.")])
     if asset.portraits.count() >= checks.MAX_PORTRAITS:
         raise StateError(f"Identity {person.id} has {checks.MAX_PORTRAITS} portraits, which is the most.")
-    row = material.keep_portrait(asset, data, analysis, identity=person, by=by.id)
-    _record_enrolment(person, [row], model=analysis.model_sha256, by=by)
+    (row,) = _keep(asset, person, [(data, analysis)], by=by)
     return row
 
 
@@ -254,14 +250,22 @@ def unblock(entry_id: str, *, by: Actor) -> BlockEntry:
     return entry
 
 
-def _record_enrolment(person: Identity, kept: Sequence[Portrait], *, model: str, by: Actor) -> None:
-    event = IdentityEnrolled(
-        identity=person.id,
-        subject=person.subject,
-        portraits=tuple(material.commitment(row) for row in kept),
-        template_model=model,
-    )
-    audit.append(event, actor=by)
+def _keep(
+    asset: Asset, person: Identity, pictures: Sequence[tuple[bytes, faces.PortraitAnalysis]], *, by: Actor
+) -> list[Portrait]:
+    with material.shelf() as shelf:
+        kept = [
+            material.keep_portrait(asset, data, analysis, identity=person, by=by.id, shelf=shelf)
+            for data, analysis in pictures
+        ]
+        event = IdentityEnrolled(
+            identity=person.id,
+            subject=person.subject,
+            portraits=tuple(material.commitment(row) for row in kept),
+            template_model=pictures[0][1].model_sha256,
+        )
+        audit.append(event, actor=by)
+    return kept
 
 
 def _party(person: Identity, pictures: Sequence[str]) -> Party:

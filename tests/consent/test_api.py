@@ -96,6 +96,7 @@ def submitted(clients):
         ({"portraits": [upload(b"\x00\xff not a picture")]}, 422, "portrait.refused"),
         ({"portraits": [upload(fakes.picture("wang")), upload(b"dark")]}, 422, "portrait.refused"),
         ({"portraits": [upload(b"x" * (20 * 2**20 + 9))]}, 422, "portrait.refused"),
+        ({"portraits": [upload(bytes([i]) * 17 * 2**20) for i in range(4)]}, 400, "request.invalid"),
     ],
 )
 def test_bad_identity_is_refused(home, clients, changes, status, code):

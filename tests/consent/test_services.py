@@ -289,7 +289,7 @@ def test_rejected_consent_is_final(world):
         services.revoke(row.id, reason="x", by=world.by["legal"])
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "a\x00b"])
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "a\x00b", "\ud800"])
 def test_decision_needs_a_reason(world, reason):
     row = world.submit()
     for decide in (services.reject, services.revoke):
