@@ -86,6 +86,9 @@ class ConsentApproveView(Change):
     def change(self, **kwargs: Any) -> str:
         """Approve; the last missing approval puts the licence in force."""
         role = self.request.POST.get("role", "")
+        selectors.consent(
+            kwargs["consent_id"], tenant=self.tenant
+        )  # what is not there is 404, whatever the role
         row = services.approve(kwargs["consent_id"], role=role, by=self.actor)
         if row.state == "active":
             return _("Approved. The licence is in force now.")

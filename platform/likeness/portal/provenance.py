@@ -113,7 +113,7 @@ class ProvenanceView(Page):
         try:
             job = jobs.job(str(answer.get("job") or ""), tenant=self.tenant)
             told["job"] = job
-            told["person"] = person_of(job.identity_id, tenant=self.tenant)
+            told["face"] = person_of(job.identity_id, tenant=self.tenant)
             told["requester"] = people.names(self.tenant).get(job.requester, job.requester)
             row = consents.consent(job.consent_id, tenant=self.tenant)
             told["card"] = licences.cards_of([row], tenant=self.tenant)[0]

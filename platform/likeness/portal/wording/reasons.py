@@ -70,6 +70,10 @@ REASONS: dict[str, tuple[Any, Any]] = {
     "job.cancelled": (_("The job was cancelled."), _("Submit a new one if it is still needed.")),
     "input.changed": (_("The stored file is not the one that was uploaded."), _("Upload it again.")),
     "models.missing": (_("The models are not installed."), _("Tell the operator.")),
+    "models.changed": (
+        _("The models changed after the job was admitted."),
+        _("Submit the job again."),
+    ),
     "embedding.mismatch": (
         _("Faces were enrolled with another model than the one that is loaded."),
         _("Ask the operator to make the templates again."),

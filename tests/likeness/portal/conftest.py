@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.files.storage import storages
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.signals import request_finished
+from django.db import close_old_connections
+from django.test import Client
+from django.utils import timezone
+
+from consent import services
+from generation.models import Job, Media
+from tests.consent import fakes
+from tests.consent.samples import make_terms
+
+VIDEO = bytes(range(256)) * 40
+
+
+class Browser(Client):
+    """A client that reads an answer to its end, as a browser does; ``body`` are its bytes."""
+
+    def request(self, **request: Any) -> Any:
+        response = super().request(**request)
+        response.body = response.getvalue() if response.streaming else response.content
+        request_finished.disconnect(close_old_connections)  # as the client itself does around a request
+        response.close()
+        request_finished.connect(close_old_connections)
+        return response
+
+
+@pytest.fixture(autouse=True)
+def _edges(settings, home):
+    settings.LIKENESS_FACE_EMBEDDER = "tests.consent.fakes.analyse"
+    settings.LIKENESS_REVOCATION_HANDLERS = ["generation.services.withdraw"]
+
+
+@pytest.fixture
+def sign_in(people) -> Callable[[str], Browser]:
+    """A browser in which the person of a role is signed in."""
+
+    def make(role: str) -> Browser:
+        client = Browser()
+        client.force_login(people[role])
+        return client
+
+    return make
+
+
+@pytest.fixture
+def stranger(person) -> Browser:
+    """A browser of somebody with every role in another tenant."""
+    roles = ("requester", "legal", "business", "expert", "auditor", "operator")
+    client = Browser()
+    client.force_login(person(*roles, tenant="other"))
+    return client
+
+
+@pytest.fixture
+def world(people) -> SimpleNamespace:
+    """Short ways to rows in a given state."""
+    by = {name: user.actor for name, user in people.items()}
+
+    def enrol(name: str = "王五", **changes: Any) -> Any:
+        values = {"status": "living", "kind": "likeness", "portraits": [fakes.picture("wang")], **changes}
+        return services.enrol(name=name, by=by["requester"], **values)
+
+    def submit(person: Any = None, **changes: Any) -> Any:
+        return services.submit((person or enrol()).id, terms=make_terms(**changes), by=by["requester"])
+
+    def activate(person: Any = None, **changes: Any) -> Any:
+        row = submit(person, **changes)
+        services.approve(row.id, role="legal", by=by["legal"])
+        return services.approve(row.id, role="business", by=by["business"])
+
+    return SimpleNamespace(by=by, enrol=enrol, submit=submit, activate=activate, job=make_job(by))
+
+
+def make_job(by: dict[str, Any]) -> Callable[..., Job]:
+    """Jobs in any state, with an output where the state has one."""
+    count = iter(range(1, 1000))
+
+    def make(state: str = "running", *, identity: Any = None, consent: Any = None, **values: Any) -> Job:
+        number, tenant = next(count), values.pop("tenant", "demo")
+        fields: dict[str, Any] = {
+            "requester": by["requester"].id,
+            "identity_id": identity.id if identity else "idn_" + "0" * 16,
+            "purpose": "product_explainer",
+            "channel": "branch_screen",
+            "territory": "CN",
+            "language": "zh",
+        }
+        if state in ("queued", "running", "sealing", "done", "withdrawn"):
+            fields |= {"permit": "p", "admission_index": number, "mark_id": f"{number:016x}"}
+            fields["consent_id"] = consent.id if consent else "con_" + "0" * 16
+        if state in ("done", "withdrawn"):
+            blob = storages["blobs"].put(io.BytesIO(VIDEO))
+            fields |= {"output_sha256": blob, "output_bytes": len(VIDEO), "output_mime": "video/mp4"}
+            fields |= {"poster_sha256": blob, "before_sha256": blob, "finished": timezone.now()}
+        if state in ("failed", "refused"):
+            fields |= {"code": "scope.purpose", "reasons": ["scope.purpose"]}
+        media, _ = Media.objects.get_or_create(
+            tenant=tenant, sha256="a" * 64, defaults={"bytes": 1, "kind": "video"}
+        )
+        return Job.objects.create(tenant=tenant, state=state, media=media, **fields | values)
+
+    return make
+
+
+def upload(data: bytes, name: str = "file.png") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, data)
