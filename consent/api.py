@@ -9,6 +9,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.module_loading import import_string
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
@@ -25,6 +27,7 @@ from consent.bodies import (
     BlockBody,
     ConsentAnswer,
     ConsentBody,
+    ConsentDetailAnswer,
     IdentityAnswer,
     IdentityBody,
     PortraitAnswer,
@@ -34,6 +37,21 @@ from consent.bodies import (
 )
 from consent.models import State
 
+LIMIT = OpenApiParameter("limit", int, description="1 to 200")
+CURSOR = OpenApiParameter("cursor", str, description="from ``next`` of the page before")
+STATE = OpenApiParameter("state", str, enum=State.values)
+KEY = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True)
+
+
+def _page_of(name: str, answer: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    fields = {"results": answer(many=True), "next": serializers.URLField(allow_null=True)}
+    return inline_serializer(name, fields)
+
+
+IDENTITY_PAGE = _page_of("IdentityPage", IdentityAnswer)
+CONSENT_PAGE = _page_of("ConsentPage", ConsentAnswer)
+BLOCK_PAGE = _page_of("BlockPage", BlockAnswer)
+
 
 class IdentityListView(APIView):
     """Enrol a person, list the people."""
@@ -41,10 +59,12 @@ class IdentityListView(APIView):
     serializer_class = IdentityBody
     throttle_scope = "upload"
 
+    @extend_schema(parameters=[LIMIT, CURSOR], responses=IDENTITY_PAGE)
     def get(self, request: Request) -> Response:
         """The tenant's identities, newest first."""
         return _page(self, request, selectors.identities(tenant=_actor(request).tenant), IdentityAnswer)
 
+    @extend_schema(request={"multipart/form-data": IdentityBody}, responses={201: IdentityAnswer})
     def post(self, request: Request) -> Response:
         """Enrol; all portraits are kept, or none."""
         body = _body(request, IdentityBody)
@@ -62,6 +82,7 @@ class IdentityListView(APIView):
 class IdentityView(APIView):
     """One person."""
 
+    @extend_schema(responses=IdentityAnswer)
     def get(self, request: Request, identity_id: str) -> Response:
         """The identity and its portraits."""
         return Response(IdentityAnswer(selectors.identity(identity_id, tenant=_actor(request).tenant)).data)
@@ -73,6 +94,7 @@ class PortraitListView(APIView):
     serializer_class = PortraitBody
     throttle_scope = "upload"
 
+    @extend_schema(request={"multipart/form-data": PortraitBody}, responses={201: PortraitAnswer})
     def post(self, request: Request, identity_id: str) -> Response:
         """Add a portrait."""
         data = _read(_body(request, PortraitBody)["portrait"])
@@ -92,6 +114,7 @@ class PreviewView(APIView):
 
     renderer_classes = (JSONRenderer, PngRenderer)
 
+    @extend_schema(responses={(200, "image/png"): OpenApiTypes.BINARY})
     def get(self, request: Request, portrait_id: str) -> HttpResponse:
         """The preview as PNG; it is decrypted for this answer and stored nowhere."""
         data = selectors.portrait_preview(portrait_id, tenant=_actor(request).tenant)
@@ -104,6 +127,7 @@ class ConsentListView(APIView):
     serializer_class = ConsentBody
     idempotent = True
 
+    @extend_schema(parameters=[STATE, LIMIT, CURSOR], responses=CONSENT_PAGE)
     def get(self, request: Request) -> Response:
         """The tenant's consents, newest first; ``?state=`` keeps one state."""
         state = request.query_params.get("state")
@@ -113,6 +137,7 @@ class ConsentListView(APIView):
             self, request, selectors.consents(tenant=_actor(request).tenant, state=state), ConsentAnswer
         )
 
+    @extend_schema(parameters=[KEY], request=ConsentBody, responses={201: ConsentAnswer})
     def post(self, request: Request) -> Response:
         """Put a licence to review."""
         given = ConsentBody(data=request.data)
@@ -124,6 +149,7 @@ class ConsentListView(APIView):
 class ConsentView(APIView):
     """One consent."""
 
+    @extend_schema(responses=ConsentDetailAnswer)
     def get(self, request: Request, consent_id: str) -> Response:
         """The consent, its licence document and its timeline."""
         row = selectors.consent(consent_id, tenant=_actor(request).tenant)
@@ -137,6 +163,7 @@ class ConsentApproveView(APIView):
 
     serializer_class = ApproveBody
 
+    @extend_schema(request=ApproveBody, responses=ConsentAnswer)
     def post(self, request: Request, consent_id: str) -> Response:
         """The consent, active once every needed role approved."""
         row = services.approve(consent_id, role=_body(request, ApproveBody)["role"], by=_actor(request))
@@ -148,6 +175,7 @@ class ConsentRejectView(APIView):
 
     serializer_class = ReasonBody
 
+    @extend_schema(request=ReasonBody, responses=ConsentAnswer)
     def post(self, request: Request, consent_id: str) -> Response:
         """The rejected consent."""
         row = services.reject(consent_id, reason=_body(request, ReasonBody)["reason"], by=_actor(request))
@@ -159,6 +187,7 @@ class ConsentRevokeView(APIView):
 
     serializer_class = ReasonBody
 
+    @extend_schema(request=ReasonBody, responses=ConsentAnswer)
     def post(self, request: Request, consent_id: str) -> Response:
         """The withdrawn consent; twice gives the same answer."""
         row = services.revoke(consent_id, reason=_body(request, ReasonBody)["reason"], by=_actor(request))
@@ -171,10 +200,12 @@ class BlockListView(APIView):
     serializer_class = BlockBody
     throttle_scope = "upload"
 
+    @extend_schema(parameters=[LIMIT, CURSOR], responses=BLOCK_PAGE)
     def get(self, request: Request) -> Response:
         """The entries in force, newest first."""
         return _page(self, request, selectors.blocks(tenant=_actor(request).tenant), BlockAnswer)
 
+    @extend_schema(request={"multipart/form-data": BlockBody}, responses={201: BlockAnswer})
     def post(self, request: Request) -> Response:
         """Block a face, by a picture or by an identity."""
         body = _body(request, BlockBody)
@@ -193,6 +224,7 @@ class UnblockView(APIView):
 
     serializer_class = None
 
+    @extend_schema(request=None, responses=BlockAnswer)
     def post(self, request: Request, entry_id: str) -> Response:
         """The entry, now without a template."""
         return Response(BlockAnswer(services.unblock(entry_id, by=_actor(request))).data)

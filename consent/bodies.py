@@ -199,6 +199,13 @@ class StepAnswer(serializers.Serializer[Any]):
     index = serializers.IntegerField(read_only=True, allow_null=True)
 
 
+class ConsentDetailAnswer(ConsentAnswer):
+    """One consent, with its licence document and its timeline."""
+
+    document = serializers.DictField(read_only=True)
+    history = StepAnswer(many=True, read_only=True)
+
+
 class BlockAnswer(serializers.Serializer[Any]):
     """One entry of the block list; never its picture or template."""
 
