@@ -16,7 +16,9 @@ from pathlib import Path
 
 import cv2
 
+from generation.engine.media.colour import to_planes
 from generation.engine.media.decode import frames_at
+from generation.engine.media.image import decode_image
 from generation.engine.media.info import MediaInfo, MediaLimits
 from generation.engine.media.join import join
 from generation.engine.media.probe import probe
@@ -26,10 +28,11 @@ from generation.marking import MarkPlan, joined_track
 from watermark import c2pa
 from watermark.c2pa import ConsentStatement, Ingredient, ManifestInput, Role
 from watermark.credentials import CredentialChain
+from watermark.errors import VisibleLabelLostError
 from watermark.invisible import Carrier
 from watermark.metadata import MP4_KEY, AigcLabel, embed_label
 from watermark.readback import read_back
-from watermark.visible import Label
+from watermark.visible import SEEN_MIN, Label
 
 APPLICATION = "LKNS"
 """Our four characters of the AIGC provider code."""
@@ -120,14 +123,16 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
     _join(order, joined)
     manifest = c2pa.sign(joined, signed, _manifest(order), order.chain.signer())
     joined.unlink()
+    label = Label(order.marks.width_px, order.marks.height_px, order.marks.label_text)
     found = read_back(
         signed,
         carriers=[order.carrier],
         mark_id=order.marks.mark_id,
         aigc_json=order.aigc.to_json(),
         anchors_pem=order.chain.root_pem,
-        visible=Label(order.marks.width_px, order.marks.height_px, order.marks.label_text),
+        visible=None if order.info.still else label,
     )
+    seen = (_label_on_picture(signed, label),) if order.info.still else found.visible
     before, after = small_pictures(order.footage, order.info, signed)
     with signed.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -141,7 +146,7 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
         before=before,
         content=joined_track(order.chunks),
         mark_z=found.mark.z,
-        label_seen=found.visible,
+        label_seen=seen,
     )
 
 
@@ -153,6 +158,18 @@ def _join(order: SealOrder, out: Path) -> None:
         return
     sound = order.footage if order.info.audio is not None else None
     join(order.chunks, audio_from=sound, out=out, metadata={MP4_KEY: order.aigc.to_json()})
+
+
+def _label_on_picture(path: Path, label: Label) -> float:
+    """How well the one picture shows the label: it has no first, middle and last frame.
+
+    Raises:
+        VisibleLabelLostError: it does not.
+    """
+    seen = label.check(to_planes(decode_image(path.read_bytes())).y)
+    if seen < SEEN_MIN:
+        raise VisibleLabelLostError(f"The label of {path.name} shows at only {seen:.2f} of {SEEN_MIN}.")
+    return seen
 
 
 def _manifest(order: SealOrder) -> ManifestInput:

@@ -1,0 +1,202 @@
+"""Marks on frames, the order of sealing, and what is not delivered."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from generation import planner, sealing
+from generation.engine.errors import MediaError
+from generation.engine.media.chunks import whole
+from generation.engine.media.colour import to_planes
+from generation.engine.media.decode import read_frames
+from generation.engine.media.encode import EncodeSettings, open_writer
+from generation.engine.media.info import MediaInfo, MediaLimits
+from generation.engine.media.probe import probe
+from generation.errors import SealError
+from generation.marking import Finisher, MarkPlan, unpacked
+from generation.sealing import SealOrder
+from tests.generation import fakes
+from tests.generation.conftest import colour_clip
+from watermark.c2pa import C2paState, ConsentStatement
+from watermark.c2pa import read as read_credential
+from watermark.credentials import make_chain
+from watermark.errors import MarkUnreadableError, UnsupportedFrameError, VisibleLabelLostError, WatermarkError
+from watermark.invisible import Carrier
+from watermark.metadata import read_label
+from watermark.payload import MarkKeys
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def carrier() -> Carrier:
+    return Carrier(MarkKeys(bytes(range(32)), "demo"))
+
+
+@pytest.fixture(scope="module")
+def chain() -> object:
+    return make_chain("Bank", NOW)
+
+
+@pytest.fixture
+def footage(tmp_path: Path) -> tuple[Path, MediaInfo]:
+    path = tmp_path / "footage.mp4"
+    path.write_bytes(colour_clip(fakes.GREEN))
+    return path, probe(path, MediaLimits())
+
+
+def render(path: Path, info: MediaInfo, out: Path, finish: object) -> None:
+    """The pass without faces: decode, finish, encode."""
+    with open_writer(out, info=info, settings=EncodeSettings()) as writer:
+        for frame in read_frames(path, info, whole(info)):
+            planes = to_planes(frame.picture)
+            if callable(finish):
+                finish(planes, frame.index, frame.time_s)
+            writer.write(planes, frame.pts)
+
+
+@pytest.fixture
+def order(tmp_path: Path, footage: tuple[Path, MediaInfo], carrier: Carrier, chain: object) -> SealOrder:
+    path, info = footage
+    plan = planner.marks(path, info, carrier=carrier, label_text="AI生成 · AI GENERATED")
+    chunk = tmp_path / "00000-1.mp4"
+    finish = Finisher(plan, carrier)
+    render(path, info, chunk, finish)
+    finish.write_track(chunk)
+    return SealOrder(
+        chunks=(chunk,),
+        footage=path,
+        info=info,
+        marks=plan,
+        carrier=carrier,
+        produce_id="0b" * 16,
+        credit_code="0" * 18,
+        statement=ConsentStatement("con_1", "likeness.local/audit", 41, "ab" * 32, "likeness.admit/1"),
+        identity_commitment="1" * 64,
+        driving_commitment="2" * 64,
+        chain=chain,  # type: ignore[arg-type]  # a fixture
+        when=NOW,
+    )
+
+
+def test_a_sealed_file_carries_every_mark(order: SealOrder, tmp_path: Path) -> None:
+    sealed = sealing.seal(order, folder=tmp_path / "sealed")
+    assert sealed.sha256 == hashlib.sha256(sealed.path.read_bytes()).hexdigest()
+    assert sealed.size_bytes == sealed.path.stat().st_size
+    label = read_label(sealed.path)
+    assert label.label is not None
+    assert (label.label.produce_id, label.label.reserved_code1) == ("0b" * 16, "likeness.local/audit#41")
+    credential = read_credential(sealed.path, order.chain.root_pem)
+    assert credential.state is C2paState.TRUSTED
+    assert credential.statement == order.statement
+    assert credential.mark_id == order.marks.mark_id
+    assert min(sealed.label_seen) > 0.8
+    assert [path.name for path in (tmp_path / "sealed").iterdir()] == ["output.mp4"]
+    assert len(unpacked(sealed.content)) == 1
+
+
+def test_the_log_entry_of_the_decision_is_inside_the_credential(order: SealOrder, tmp_path: Path) -> None:
+    sealed = sealing.seal(order, folder=tmp_path / "sealed")
+    read = read_credential(sealed.path, order.chain.root_pem).statement
+    assert read is not None
+    assert (read.leaf, read.leaf_hash, read.consent) == (41, "ab" * 32, "con_1")
+
+
+class NoLabel:
+    """Draws nothing."""
+
+    def blend(self, *_: object) -> None:
+        return
+
+
+@pytest.mark.parametrize("fault", ["no marks", "other id", "no label"])
+def test_a_file_without_its_marks_is_not_sealed(
+    order: SealOrder, tmp_path: Path, carrier: Carrier, fault: str
+) -> None:
+    plan = order.marks
+    unlabelled = Finisher(plan, carrier)
+    unlabelled._label = NoLabel()  # type: ignore[assignment]  # as if the drawing had failed
+    finish = {
+        "no marks": None,
+        "other id": Finisher(replace(plan, mark_id=plan.mark_id ^ 1), carrier),
+        "no label": unlabelled,
+    }[fault]
+    render(order.footage, order.info, order.chunks[0], finish)
+    with pytest.raises(VisibleLabelLostError if fault == "no label" else WatermarkError):
+        sealing.seal(order, folder=tmp_path / "sealed")
+    assert not (tmp_path / "sealed").exists()
+
+
+def test_another_tenants_keys_do_not_read_the_mark(order: SealOrder, tmp_path: Path) -> None:
+    other = Carrier(MarkKeys(bytes(range(32)), "other"))
+    with pytest.raises(MarkUnreadableError):
+        sealing.seal(replace(order, carrier=other), folder=tmp_path / "sealed")
+
+
+def test_a_missing_chunk_is_named(order: SealOrder, tmp_path: Path) -> None:
+    order.chunks[0].unlink()
+    with pytest.raises(SealError, match=r"00000-1\.mp4"):
+        sealing.seal(order, folder=tmp_path / "sealed")
+    with pytest.raises(SealError):
+        sealing.seal(replace(order, chunks=()), folder=tmp_path / "sealed")
+
+
+def test_a_broken_chunk_leaves_nothing(order: SealOrder, tmp_path: Path) -> None:
+    order.chunks[0].write_bytes(order.chunks[0].read_bytes()[:200])
+    with pytest.raises(MediaError):
+        sealing.seal(order, folder=tmp_path / "sealed")
+    assert not (tmp_path / "sealed").exists()
+
+
+def test_the_mark_has_one_strength_for_all_chunks(order: SealOrder, carrier: Carrier) -> None:
+    record = order.marks.as_record()
+    assert "mark_id" not in record
+    assert MarkPlan.from_record(record, mark_hex=order.marks.mark_hex) == order.marks
+    assert order.marks.strength > 0
+
+
+def test_two_plans_have_two_ids(footage: tuple[Path, MediaInfo], carrier: Carrier) -> None:
+    path, info = footage
+    ids = {planner.marks(path, info, carrier=carrier, label_text="AI生成").mark_id for _ in range(3)}
+    assert len(ids) == 3
+
+
+def test_a_picture_that_cannot_carry_the_mark_is_refused_at_planning(
+    tmp_path: Path, carrier: Carrier
+) -> None:
+    path = tmp_path / "thin.mp4"
+    frames = [fakes.texture(fakes.GREEN, width=1280, height=240)] * 2
+    from tests.generation.conftest import encode_clip
+
+    path.write_bytes(encode_clip(frames, sound=False))
+    info = probe(path, MediaLimits())
+    with pytest.raises(UnsupportedFrameError):
+        planner.marks(path, info, carrier=carrier, label_text="AI生成")
+
+
+def test_a_picture_is_sealed_as_png(tmp_path: Path, carrier: Carrier, order: SealOrder) -> None:
+    path = tmp_path / "footage.png"
+    path.write_bytes(fakes.portrait(fakes.GREEN))
+    info = probe(path, MediaLimits())
+    plan = planner.marks(path, info, carrier=carrier, label_text="AI生成")
+    chunk, finish = tmp_path / "00000-1.png", Finisher(plan, carrier)
+    render(path, info, chunk, finish)
+    finish.write_track(chunk)
+    sealed = sealing.seal(
+        replace(order, chunks=(chunk,), footage=path, info=info, marks=plan), folder=tmp_path / "sealed"
+    )
+    assert sealed.mime == "image/png"
+    assert read_label(sealed.path).label is not None
+    assert read_credential(sealed.path, order.chain.root_pem).state is C2paState.TRUSTED
+
+
+def test_small_pictures_are_small() -> None:
+    data = sealing.jpeg(np.zeros((1080, 1920, 3), np.uint8))
+    assert data[:2] == b"\xff\xd8"
+    assert len(data) < 20_000
