@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +29,22 @@ class Answer:
     code: int
     document: dict[str, Any]
     progress: str
+
+
+@dataclass(slots=True)
+class Running:
+    """A platform that serves: its address, and keys of the demo accounts."""
+
+    url: str
+    home: Path
+    keys: dict[str, str]
+
+    def client(self, role: str) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.keys[role]}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=60, trust_env=False)
+
+    def pid_of(self, part: str) -> int:
+        return int(json.loads((self.home / "stack.json").read_text())["pids"][part])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +85,7 @@ class Platform:
         )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def platform() -> Iterator[Platform]:
     """A fresh home with the pulled weights; removed at the end."""
     if not (WEIGHTS / "centerface.onnx").exists():
@@ -80,3 +99,60 @@ def platform() -> Iterator[Platform]:
     yield made
     made.stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def out(platform: Platform) -> Path:
+    """Where the demo writes."""
+    return platform.home.parent / "demo"
+
+
+@pytest.fixture(scope="session")
+def demo(platform: Platform, out: Path) -> Answer:
+    """One run of the demonstration for all journeys; its people and licences stay."""
+    answer = platform.run("demo", "--out", str(out))
+    assert answer.code == 0, answer.progress[-3000:]
+    return answer
+
+
+@pytest.fixture
+def running(platform: Platform, demo: Answer) -> Iterator[Running]:
+    """The whole stack of the demo's home, serving."""
+    keys = {
+        role: platform.run("accounts", "key", f"{role}@demo.example").document["key"]
+        for role in ("requester", "legal", "auditor", "operator")
+    }
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (platform.home.parent / "up.log").open("wb")
+    process = subprocess.Popen(
+        platform.command("up"),
+        env={**platform.environment, "LIKENESS_PORT": str(port)},
+        stdout=log,
+        stderr=log,
+    )
+    stack = Running(f"http://127.0.0.1:{port}", platform.home, keys)
+    try:
+        wait_for(lambda: answers(stack.url), timeout_s=60)
+        yield stack
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        log.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=2, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def wait_for(true: Callable[[], object], *, timeout_s: float) -> float:
+    """Seconds until it was true; fails when it never is."""
+    began = time.monotonic()
+    while not true():
+        assert time.monotonic() - began < timeout_s, "it did not happen in time"
+        time.sleep(0.1)
+    return time.monotonic() - began

@@ -21,6 +21,10 @@ def register(verbs: Verbs) -> None:
     adding.add_argument("email")
     adding.add_argument("--role", action="append", choices=ROLES, required=True, help="may be repeated")
     adding.add_argument("--tenant", default="default")
+    keying = add_verb(actions, "key", "Make an API key for a program; it is printed once.", key)
+    keying.add_argument("email")
+    keying.add_argument("--label", default="command line")
+    keying.add_argument("--days", type=int, default=90)
 
 
 def show(_args: argparse.Namespace, _printer: Printer) -> Result:
@@ -46,3 +50,17 @@ def add(args: argparse.Namespace, _printer: Printer) -> Result:
         {"email": user.email, "roles": list(user.roles), "password": password},
         [f"{user.email}: {', '.join(user.roles)}", f"Password (shown once): {password}"],
     )
+
+
+def key(args: argparse.Namespace, _printer: Printer) -> Result:
+    """A key that acts as the account: ``Authorization: Bearer KEY``."""
+    open_platform()
+    from likeness.accounts import services
+    from likeness.accounts.models import User
+    from likeness.cli.session import AccountMissingError
+
+    user = User.objects.filter(email__iexact=args.email, is_active=True).first()
+    if user is None:
+        raise AccountMissingError(f"There is no active account {args.email}.")
+    made = services.create_api_key(user=user, label=args.label, days=args.days)
+    return Result({"email": user.email, "key": made}, [f"Key for {user.email} (shown once): {made}"])
