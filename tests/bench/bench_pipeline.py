@@ -153,7 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--home", type=Path, default=Path("var"))
     parser.add_argument("--seconds", type=float, default=6.0)
-    parser.add_argument("--long", action="store_true", help="also 1080p of 10 and 120 s, for the memory")
+    parser.add_argument("--long", type=float, help="only 1080p of 10 s and of this many, for the memory")
     parser.add_argument("--one", choices=["floor", "work"])
     parser.add_argument("--clip", type=Path)
     args = parser.parse_args()
@@ -163,7 +163,7 @@ def main() -> None:
     portrait = decode_image((args.home / "weights" / "grace_hopper.jpg").read_bytes())
     sizes = [("720p", (1280, 720), args.seconds), ("1080p", (1920, 1080), args.seconds)]
     if args.long:
-        sizes = [("1080p 10 s", (1920, 1080), 10), ("1080p 120 s", (1920, 1080), 120)]
+        sizes = [(f"1080p {s:g} s", (1920, 1080), s) for s in (10.0, args.long)]
     with tempfile.TemporaryDirectory() as folder:
         for name, size, seconds in sizes:
             path = Path(folder) / f"{name.replace(' ', '-')}.mp4"

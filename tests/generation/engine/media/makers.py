@@ -45,6 +45,7 @@ def make_clip(
     options: dict[str, str] | None = None,
     gop: int = 12,
     sound: str | None = None,
+    sound_start_s: int = 0,
     turn: tuple[float, bool] | None = None,
     interlaced: bool = False,
     colour: tuple[int, int, int] | None = None,
@@ -83,7 +84,7 @@ def make_clip(
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
         if track:
-            _add_sound(output, track, frames / rate)
+            _add_sound(output, track, frames / rate, start=sound_start_s * RATE_HZ)
     return path
 
 
@@ -93,7 +94,7 @@ def _sound_track(output: Any, codec: str) -> Any:
     return track
 
 
-def _add_sound(output: Any, track: Any, seconds: float) -> None:
+def _add_sound(output: Any, track: Any, seconds: float, *, start: int = 0) -> None:
     """A click at the start of every second over silence, so that its time can be read back."""
     samples = np.zeros((1, int(seconds * RATE_HZ)), np.float32)
     for second in range(int(seconds) + 1):
@@ -101,7 +102,7 @@ def _add_sound(output: Any, track: Any, seconds: float) -> None:
     resampler = av.AudioResampler(track.format.name, "mono", RATE_HZ)
     for at in range(0, samples.shape[1], 1024):
         frame = av.AudioFrame.from_ndarray(samples[:, at : at + 1024], "fltp", "mono")
-        frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, at, Fraction(1, RATE_HZ)
+        frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, start + at, Fraction(1, RATE_HZ)
         for part in resampler.resample(frame):
             output.mux(track.encode(part))
     output.mux(track.encode(None))

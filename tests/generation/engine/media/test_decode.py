@@ -133,6 +133,13 @@ def test_wrong_index_falls_back_to_the_start(tmp_path: Path) -> None:
     assert [read_counter(f.picture) for f in frames] == list(range(30, 35))
 
 
+def test_fewer_frames_than_planned_are_an_error(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=50)
+    span = ChunkSpan(index=0, first_frame=0, frames=60)
+    with pytest.raises(UnreadableMediaError, match=r"after 1\.960 s: 10 of 60 frames are missing"):
+        list(read_frames(path, probe(path), span))
+
+
 def test_picture_that_breaks_off_names_the_last_good_time(tmp_path: Path) -> None:
     path = make_clip(
         tmp_path / "a.mp4", frames=50, container_options={"movflags": "faststart"}, options={"crf": "5"}

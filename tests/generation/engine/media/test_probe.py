@@ -187,6 +187,42 @@ def test_child_that_dies_is_an_answer_too(tmp_path: Path, monkeypatch: pytest.Mo
         probe(path, LIMITS)
 
 
+def test_child_is_limited_before_it_decodes() -> None:
+    script = (
+        "import resource\n"
+        "from generation.engine.media import guarded\n"
+        "guarded._limit()\n"
+        "for which in (resource.RLIMIT_CPU, resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):\n"
+        "    print(resource.getrlimit(which)[1])\n"
+        "try:\n    bytearray(guarded.MEMORY_BYTES)\n"
+        "except MemoryError:\n    print('memory')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["20", "0", "0", "memory"]
+
+
+def test_child_limits_itself_and_sees_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = tmp_path / "python"
+    spy.write_text(f'#!/bin/sh\nenv > "$0.env"\nexec {sys.executable} -X importtime "$@" 2> "$0.log"\n')
+    spy.chmod(0o755)
+    monkeypatch.setenv("LIKENESS_DATABASE_URL", "postgresql://secret")
+    monkeypatch.setattr("generation.engine.media.guarded.sys.executable", str(spy))
+    with pytest.raises(TooLargeError, match="streams"):
+        probe(make_clip(tmp_path / "a.mp4"), MediaLimits(streams=0))
+    assert "secret" not in (tmp_path / "python.env").read_text()
+    written = (tmp_path / "python.log").read_text()  # ends where the child may write no more files
+    assert "generation.engine.errors" in written
+    assert "generation.engine.media.scan" not in written
+
+
+def test_child_stays_small() -> None:
+    command = [sys.executable, "-X", "importtime", "-c", "import generation.engine.media.scan"]
+    imported = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert "generation.engine.media.scan" in imported
+    assert "numpy" not in imported
+    assert "cv2" not in imported
+
+
 def test_probe_tells_what_the_file_holds(tmp_path: Path) -> None:
     info = probe(make_clip(tmp_path / "a.mp4", frames=50, sound="aac"), LIMITS)
     assert (info.container, info.codec, info.width_px, info.height_px) == ("mp4", "h264", 128, 96)
