@@ -215,8 +215,8 @@ def sign(head: Checkpoint, seed: bytes) -> str:
     return str(Note(body, (Signature(head.origin, verifier(head.origin, seed).id, value),)))
 
 
-def cosign(head: Checkpoint, *, name: str, seed: bytes, time: int) -> str:
-    """A witness's cosignature/v1 line over a checkpoint, at POSIX second `time`."""
+def cosign(head: Checkpoint | str, *, name: str, seed: bytes, time: int) -> str:
+    """A witness's cosignature/v1 line over a checkpoint, or over the whole text of its note, at POSIX second `time`."""
     if time <= 0:
         raise NoteError("A cosignature needs a time after 1970.")
     message = f"cosignature/v1\ntime {time}\n{head}".encode()
@@ -224,18 +224,20 @@ def cosign(head: Checkpoint, *, name: str, seed: bytes, time: int) -> str:
     return str(Signature(name, verifier(name, seed, KeyType.COSIGNATURE).id, value))
 
 
-def open_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
-    """The tree head of a note that the log's own key signed.
+def open_checkpoint(note: str, *keys: VerifierKey) -> Checkpoint:
+    """The tree head of a note that one of the log's own keys signed.
 
     Raises:
-        NoteError: the key did not sign it.
-        CheckpointError: what it signed is malformed or of another log.
+        NoteError: no key signed it, or the signature of one is wrong.
+        CheckpointError: what was signed is malformed or of another log.
     """
     parsed = Note.parse(note)
-    parsed.signers([key])
+    signed = parsed.signers(keys)
     head = Checkpoint.parse(parsed.text)
-    if head.origin != key.name:
-        raise CheckpointError(f"The checkpoint is of {head.origin!r}, the key of {key.name!r}.")
+    if not any(key.name == head.origin for key in signed):
+        raise CheckpointError(
+            f"The checkpoint is of {head.origin!r}, the key of {next(iter(signed)).name!r}."
+        )
     return head
 
 

@@ -15,7 +15,12 @@ AuditError
 ├── NoCheckpointError      a log that has no signed head yet
 ├── SequencerBusyError     a second sequencer of one database
 ├── SignerRefusedError     a tree that does not extend what was signed before
-└── LogKeyMissingError     a log whose public key is not published yet
+│   └── SigningFrozenError a log that a witness caught: nothing is signed until a person decides
+├── SignerUnavailableError a key service that does not answer
+├── KeyRotationError       a key that cannot be added or retired now
+├── LogKeyMissingError     a log whose public key is not published yet
+├── CheckStateError        a check that cannot go on from where it was told to
+└── WitnessError           a witness, or a cosignature, that cannot be used
 """
 
 from typing import ClassVar
@@ -120,7 +125,37 @@ class SignerRefusedError(AuditError):
     """A tree that does not extend the one that was signed before."""
 
     code = "audit.signer_refused"
-    hint = "The database was restored or edited. Restore the missing entries; never reset the signer's mark."
+    hint = (
+        "The database was restored to an older state, or edited. There are two safe ways on: replay the missing"
+        " entries from a newer backup or a standby and start again; or keep this log as it is and open another"
+        " under a new LIKENESS_LOG_ORIGIN, in a new database and home. Never reset or delete the signer's mark."
+    )
+
+
+class SigningFrozenError(SignerRefusedError):
+    """A witness showed that this log is not the one it cosigned; nothing is signed until a person decides."""
+
+    code = "audit.frozen"
+    hint = (
+        "Read the request and the answer that are kept in signer/frozen of the home directory, find out who"
+        " changed the log, and only then run `likeness witness resume --reason CODE`."
+    )
+
+
+class SignerUnavailableError(AuditError):
+    """The service that holds the log's key does not answer, or not with a signature."""
+
+    code = "audit.signer_unavailable"
+    hint = "Check the key service's address, its token and its seal; entries wait unsigned until it answers."
+
+
+class KeyRotationError(AuditError):
+    """A key that cannot be added or retired now."""
+
+    code = "audit.rotation"
+    hint = (
+        "`likeness audit keys` shows which keys sign; retire a key only after both have signed a checkpoint."
+    )
 
 
 class LogKeyMissingError(AuditError):
@@ -128,3 +163,17 @@ class LogKeyMissingError(AuditError):
 
     code = "audit.no_log_key"
     hint = "Start the sequencer once; it publishes the key beside its high-water mark."
+
+
+class CheckStateError(AuditError):
+    """A check that cannot start or go on where it was told to."""
+
+    code = "audit.check_state"
+    hint = "Name a size that has a signed checkpoint, or check the whole log: `likeness audit check`."
+
+
+class WitnessError(AuditError):
+    """A witness, or a cosignature, that cannot be used."""
+
+    code = "audit.witness"
+    hint = "Make a witness with `likeness witness init`, and name it in log.policy of the home directory."
