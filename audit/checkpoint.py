@@ -216,7 +216,7 @@ def sign(head: Checkpoint, seed: bytes) -> str:
 
 
 def cosign(head: Checkpoint | str, *, name: str, seed: bytes, time: int) -> str:
-    """A witness's cosignature/v1 line over a checkpoint, or over the whole text of its note, at POSIX second `time`."""
+    """A witness's cosignature/v1 line over a checkpoint, or a note's whole text, at POSIX second `time`."""
     if time <= 0:
         raise NoteError("A cosignature needs a time after 1970.")
     message = f"cosignature/v1\ntime {time}\n{head}".encode()

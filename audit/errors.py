@@ -126,9 +126,10 @@ class SignerRefusedError(AuditError):
 
     code = "audit.signer_refused"
     hint = (
-        "The database was restored to an older state, or edited. There are two safe ways on: replay the missing"
-        " entries from a newer backup or a standby and start again; or keep this log as it is and open another"
-        " under a new LIKENESS_LOG_ORIGIN, in a new database and home. Never reset or delete the signer's mark."
+        "The database was restored to an older state, or edited. There are two safe ways on. Replay the"
+        " missing entries from a newer backup or a standby and start again; or keep this log as it is and"
+        " open another under a new LIKENESS_LOG_ORIGIN, in a new database and home. Never reset or delete"
+        " the signer's mark."
     )
 
 

@@ -49,6 +49,24 @@ class KeyAdded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRetired(Event):
+    """A key is used no more."""
+
+    type = "key.retired"
+    key: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogResumed(Event):
+    """A person let the log be signed again after a witness had refused it; `evidence` is a SHA-256."""
+
+    type = "log.resumed"
+    reason: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditQueried(Event):
     """Somebody searched the log; never the value that was searched for."""
 
@@ -249,7 +267,7 @@ class OutputWithdrawn(Event):
 TYPES: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
-        *(LogOpened, KeyAdded, AuditQueried, IdentityEnrolled),
+        *(LogOpened, LogResumed, KeyAdded, KeyRetired, AuditQueried, IdentityEnrolled),
         *(ConsentSubmitted, ConsentApproved, ConsentRejected, ConsentRevoked, FaceBlocked, FaceUnblocked),
         *(GateDecided, GenerationQueued, GenerationStarted, GenerationFinished, GenerationFailed),
         *(GenerationCancelled, LabelApplied, OutputDownloaded, OutputWithdrawn),

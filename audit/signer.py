@@ -5,7 +5,6 @@ before the signature leaves. A database that was restored, cut or edited therefo
 """
 
 import fcntl
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,21 @@ from typing import Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from audit import checkpoint, merkle
-from audit.checkpoint import Checkpoint, VerifierKey
-from audit.errors import FormatError, LogKeyMissingError, ProofError, SignerRefusedError
+from audit import checkpoint, keys, merkle
+from audit.checkpoint import Checkpoint, Note, Signature, VerifierKey
+from audit.errors import (
+    FormatError,
+    LogKeyMissingError,
+    ProofError,
+    SignerRefusedError,
+    SigningFrozenError,
+    WitnessError,
+)
+from audit.keys import KEY_FILE, LogKey, State
 
-KEY_FILE = "log.vkey"
+__all__ = ["KEY_FILE", "MARK_FILE", "FileSigner", "Signer"]
 MARK_FILE = "checkpoint"
+FROZEN_FILE = "frozen"
 _LOCK_FILE = "lock"
 
 
@@ -38,16 +46,21 @@ class Signer(Protocol):
 
 
 class FileSigner:
-    """A signer with a 32-byte seed and a directory for its mark, in this process."""
+    """A signer with a directory for its mark and its keys, in this process; `seed` is the keyring's."""
 
     def __init__(self, origin: str, *, seed: bytes, home: Path) -> None:
         self._seed = seed
         self._home = home
-        self.key = checkpoint.verifier(origin, seed)
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._locked():
-            if not (home / KEY_FILE).exists():
-                _write(home / KEY_FILE, f"{self.key}\n")
+            known = keys.read(home) or keys.first(home, checkpoint.verifier(origin, seed))
+        if any(key.key.name != origin for key in known):
+            raise SignerRefusedError(f"{home} signs for {known[0].key.name}, not for {origin}.")
+
+    @property
+    def key(self) -> VerifierKey:
+        """The key that is published; during a rotation the older one, which signs everything."""
+        return self._active()[0].key
 
     def mark(self) -> Checkpoint | None:
         """The last tree head that was signed.
@@ -59,19 +72,26 @@ class FileSigner:
         if not path.exists():
             return None
         try:
-            return checkpoint.open_checkpoint(path.read_bytes().decode(), self.key)
+            known = [key.key for key in keys.read(self._home)]
+            return checkpoint.open_checkpoint(path.read_bytes().decode(), *known)
         except (FormatError, UnicodeDecodeError) as error:
             raise SignerRefusedError(f"The high-water mark {path} is damaged or of another key.") from error
 
     def sign(self, head: Checkpoint, proof: Sequence[bytes]) -> str:
-        """Sign a tree head that extends the mark, and move the mark first.
+        """Sign a tree head that extends the mark, with every active key, and move the mark first.
 
         Raises:
+            SigningFrozenError: a witness caught this log.
             SignerRefusedError: the tree is smaller than the mark or does not extend it.
+            SignerUnavailableError: a key's service does not answer.
         """
         if head.origin != self.key.name:
             raise SignerRefusedError(f"The key of {self.key.name} does not sign for {head.origin}.")
         with self._locked():
+            if frozen(self._home):
+                raise SigningFrozenError(
+                    f"The signing of {head.origin} is frozen since a witness refused it."
+                )
             before = self.mark() or Checkpoint(head.origin, 0, merkle.EMPTY_ROOT)
             try:
                 merkle.verify_consistency(before.size, head.size, before.root, head.root, proof)
@@ -79,9 +99,17 @@ class FileSigner:
                 raise SignerRefusedError(
                     f"A tree of {head.size} was to be signed after one of {before.size}: {error}"
                 ) from error
-            note = checkpoint.sign(head, self._seed)
-            _write(self._home / MARK_FILE, note)
+            note = str(Note(str(head), tuple(self._signatures(str(head).encode()))))
+            keys.replace_file(self._home / MARK_FILE, note)
         return note
+
+    def _active(self) -> list[LogKey]:
+        return [key for key in keys.read(self._home) if key.state is State.ACTIVE]
+
+    def _signatures(self, message: bytes) -> Iterator[Signature]:
+        for key in self._active():  # read anew: a rotation needs no restart
+            value = keys.signing(key, home=self._home, seed=self._seed).sign(message)
+            yield Signature(key.key.name, key.key.id, value)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -90,19 +118,27 @@ class FileSigner:
             yield
 
 
-def _write(path: Path, text: str) -> None:
-    """Replace a file so that after a crash the old or the new one is there, whole."""
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("wb") as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def frozen(place: Path) -> bool:
+    """Whether a witness caught this log and nobody has decided yet."""
+    return (place / FROZEN_FILE).exists()
+
+
+def freeze(place: Path, evidence: str) -> None:
+    """Sign nothing more, and keep what the witness was asked and answered; the first evidence stays."""
+    if not frozen(place):
+        keys.replace_file(place / FROZEN_FILE, evidence)
+
+
+def thaw(place: Path) -> Path:
+    """Let the signer sign again; the evidence is kept under another name.
+
+    Raises:
+        WitnessError: nothing is frozen.
+    """
+    if not frozen(place):
+        raise WitnessError("The signing of the log is not frozen.")
+    number = sum(1 for _ in place.glob(f"{FROZEN_FILE}.*")) + 1
+    return (place / FROZEN_FILE).rename(place / f"{FROZEN_FILE}.{number}")
 
 
 def home() -> Path:
@@ -126,3 +162,13 @@ def published_key() -> VerifierKey:
     if not path.exists():
         raise LogKeyMissingError(f"The log's key {path} is not published yet.")
     return VerifierKey.parse(path.read_text(encoding="utf-8").rstrip("\n"))
+
+
+def published_keys() -> tuple[VerifierKey, ...]:
+    """Every key that ever signed this log, the oldest first.
+
+    Raises:
+        LogKeyMissingError: no sequencer ever started here.
+    """
+    published = published_key()
+    return tuple(key.key for key in keys.read(home())) or (published,)

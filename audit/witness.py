@@ -43,7 +43,7 @@ _STORE = """
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The body of add-checkpoint: the size that the witness is thought to remember, a proof and a checkpoint."""
+    """The body of add-checkpoint: the size that the witness should remember, a proof and a checkpoint."""
 
     old: int
     proof: tuple[bytes, ...]

@@ -1,7 +1,7 @@
-"""A witness as a small web server: `python -m audit.witness_http HOME`. Standard library and cryptography only.
+"""A witness as a small web server: `python -m audit.witness_http HOME`; no Django, no database server.
 
-`POST /add-checkpoint` and `GET /<sha256 of the origin>/checkpoint` (https://c2sp.org/tlog-witness). TLS, where
-it is wanted, is the proxy's in front.
+`POST /add-checkpoint` and `GET /<sha256 of the origin>/checkpoint` (https://c2sp.org/tlog-witness). TLS,
+where it is wanted, is the proxy's in front.
 """
 
 import argparse
@@ -47,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = SLOWEST_CLIENT_S
 
-    def do_POST(self) -> None:  # noqa: N802 - the base class names it
+    def do_POST(self) -> None:
         """add-checkpoint."""
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdecimal() and len(length) < 10):
@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(self.server.held.add_checkpoint(self.rfile.read(int(length))))
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class names it
+    def do_GET(self) -> None:
         """What was cosigned last."""
         asked = _MONITOR.fullmatch(self.path)
         nothing = Answer(404, "There is nothing here.\n")
@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+    def log_message(self, format: str, *args: object) -> None:
         """One line a request."""
         log.info("%s %s", self.address_string(), format % args)
 
@@ -133,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
             threading.Thread(target=await_log, args=(given.home, given.follow, stop), daemon=True).start()
         serve(given.home, host=given.host, port=given.port, stop=stop)
     except AuditError as error:
-        log.error("%s %s", error, error.hint)  # noqa: TRY400 - the message says it all
+        log.error("%s %s", error, error.hint)
         return 1
     return 0
 

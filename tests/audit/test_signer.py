@@ -67,7 +67,7 @@ def test_signer_home_is_private_and_publishes_the_key(signer, tmp_path):
     folder = tmp_path / "signer"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert (folder / KEY_FILE).read_text() == f"{signer.key}\n"
-    assert sorted(path.name for path in folder.iterdir()) == [MARK_FILE, "lock", KEY_FILE]
+    assert sorted(path.name for path in folder.iterdir()) == [MARK_FILE, "keys", "lock", KEY_FILE]
 
 
 def test_key_is_missing_before_the_first_start(home):
