@@ -16,8 +16,12 @@ LikenessError
 │   ├── RoleUnknownError          no role of that name
 │   ├── PasswordRefusedError      the password is too weak
 │   └── ProfileError              not in this profile
+├── RequestInvalidError           a question that cannot be answered as it stands
+├── RoleError                     the person lacks the role
 └── StackError                    a process of the local stack did not come up
 """
+
+from collections.abc import Mapping
 
 
 class LikenessError(Exception):
@@ -131,6 +135,24 @@ class ProfileError(AccountError):
 
     code = "account.profile"
     hint = "Make real accounts: likeness accounts add."
+
+
+class RequestInvalidError(LikenessError):
+    """A question cannot be answered as it stands; ``fields`` says why."""
+
+    code = "request.invalid"
+    hint = "Correct the named fields."
+
+    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+        super().__init__("; ".join(f"{name}: {' '.join(told)}" for name, told in fields.items()))
+        self.fields = fields
+
+
+class RoleError(LikenessError):
+    """The person lacks the role."""
+
+    code = "role.missing"
+    hint = "Ask an operator for the role."
 
 
 class StackError(LikenessError):
