@@ -1,12 +1,14 @@
-"""REST: where a file comes from, and the evidence for one job."""
+"""REST: where a file comes from, what the log holds about something, and the evidence for one job."""
 
 from __future__ import annotations
 
+import json
 import tempfile
 import uuid
 from pathlib import Path
 from typing import Any, cast
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
@@ -17,10 +19,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.events import Actor
-from likeness import provenance
+from likeness import provenance, provenance_search
 from likeness.accounts.models import User
 from likeness.accounts.roles import Role
-from likeness.portal.uploads import on_disk
+from likeness.errors import RequestInvalidError
+from likeness.portal.uploads import on_disk, opened
+from likeness.provenance_query import FIELDS, parse
+
+EXPORT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 
 
 class ProvenanceBody(serializers.Serializer[Any]):
@@ -66,6 +72,108 @@ class ProvenanceView(APIView):
         return Response(found.as_json())
 
 
+class SearchQuery(serializers.Serializer[Any]):
+    """What a hit must be about: all that is given. ``export`` gives up to 10,000 hits as a file."""
+
+    person = serializers.CharField(required=False, help_text="Name, identity or pseudonym.")
+    operator = serializers.CharField(required=False, help_text="Name, address or pseudonym of who did it.")
+    consent = serializers.CharField(required=False)
+    job = serializers.CharField(required=False)
+    licence = serializers.CharField(required=False, help_text="SHA-256 of the licence's document.")
+    model = serializers.CharField(required=False, help_text="SHA-256 of a model.")
+    mark = serializers.CharField(required=False, help_text="Number of an invisible mark.")
+    manifest = serializers.CharField(required=False, help_text="SHA-256 of a C2PA manifest.")
+    output = serializers.CharField(required=False, help_text="SHA-256 of a delivered file.")
+    event = serializers.CharField(required=False, help_text="Type of entry.")
+    since = serializers.CharField(required=False, help_text="First day, or moment with its zone.")
+    until = serializers.CharField(required=False, help_text="Last day, or moment with its zone.")
+    limit = serializers.CharField(required=False)
+    before = serializers.CharField(required=False, help_text="`next` of the page before.")
+    export = serializers.ChoiceField(choices=["json", "csv"], required=False)
+
+
+class SearchBody(SearchQuery):
+    """The same, with a photograph or with a file whose origin is asked for; neither is kept."""
+
+    photo = serializers.FileField(required=False, use_url=False, help_text="A picture of one face.")
+    file = serializers.FileField(required=False, use_url=False, help_text="A picture or a clip.")
+
+
+HIT = inline_serializer(
+    "ProvenanceHit",
+    {
+        "index": serializers.IntegerField(),
+        "ts": serializers.CharField(),
+        "type": serializers.CharField(),
+        "actor": serializers.CharField(),
+        "job": serializers.CharField(allow_null=True),
+        "consent": serializers.CharField(allow_null=True),
+        "identity": serializers.CharField(allow_null=True),
+        "output": serializers.CharField(allow_null=True),
+        "leaf_hash": serializers.CharField(),
+        "proof": serializers.CharField(help_text="`verified`, `pending`, or why it does not hold."),
+        "event": serializers.DictField(),
+    },
+)
+PERSON = inline_serializer(
+    "ProvenancePerson",
+    {
+        "identity": serializers.CharField(),
+        "name": serializers.CharField(),
+        "distance": serializers.FloatField(allow_null=True),
+        "sure": serializers.BooleanField(),
+    },
+)
+SEARCHED = inline_serializer(
+    "ProvenanceSearch",
+    {
+        "hits": serializers.ListField(child=HIT),
+        "next": serializers.IntegerField(allow_null=True, help_text="`before` of the following page."),
+        "people": serializers.ListField(child=PERSON),
+        "whole": serializers.BooleanField(),
+        "size": serializers.IntegerField(help_text="Entries in the signed tree."),
+        "trace": serializers.DictField(required=False, help_text="Only for a file."),
+    },
+)
+
+
+class SearchView(APIView):
+    """What the log holds about something; for auditors. Every question is itself logged."""
+
+    serializer_class = SearchBody
+    throttle_scope = "upload"
+
+    @extend_schema(parameters=[SearchQuery], responses=SEARCHED)
+    def get(self, request: Request) -> HttpResponse:
+        """A page of hits, newest first, each with its proof; or all of them as a file."""
+        asked = request.query_params.dict()
+        export = asked.pop("export", "")
+        query = parse(asked)
+        if not export:
+            return Response(provenance_search.search(query, by=_actor(request)).as_json())
+        if export not in {"json", "csv"}:
+            raise RequestInvalidError({"export": ["json or csv."]})
+        found = provenance_search.export(query, by=_actor(request))
+        return as_file(found, export)
+
+    @extend_schema(request={"multipart/form-data": SearchBody}, responses=SEARCHED)
+    def post(self, request: Request) -> Response:
+        """A page of hits about the face on a photograph, or about the job behind a file."""
+        body = SearchBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        given = body.validated_data
+        asked = {name: given[name] for name in FIELDS if name in given}
+        if "file" in given:
+            if asked or "photo" in given:
+                raise RequestInvalidError({"file": ["A file is asked about alone."]})
+            with on_disk(given["file"]) as path:
+                trace, found = provenance_search.search_file(path, by=_actor(request))
+            hits = found or provenance_search.NOTHING
+            return Response({**hits.as_json(), "trace": trace.as_json()})
+        query = parse(asked, photo=_content(given.get("photo")))
+        return Response(provenance_search.search(query, by=_actor(request)).as_json())
+
+
 class EvidenceView(APIView):
     """The evidence for one job."""
 
@@ -84,3 +192,21 @@ class EvidenceView(APIView):
 
 def _actor(request: Request) -> Actor:
     return cast(User, request.user).actor  # the default permission let no one else through
+
+
+def as_file(found: provenance_search.Results, kind: str) -> HttpResponse:
+    """The hits as an attachment, ``json`` or ``csv``."""
+    text = found.as_csv() if kind == "csv" else json.dumps(found.as_json(), ensure_ascii=False, indent=1)
+    headers = {
+        "Content-Disposition": f'attachment; filename="provenance.{kind}"',
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-store",
+    }
+    return HttpResponse(text, content_type=EXPORT_TYPES[kind], headers=headers)
+
+
+def _content(upload: UploadedFile[Any] | None) -> bytes:
+    if upload is None:
+        return b""
+    with opened(upload) as stream:
+        return stream.read()

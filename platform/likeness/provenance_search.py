@@ -106,6 +106,9 @@ class Results:
         return out.getvalue()
 
 
+NOTHING = Results((), None, (), True, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Meant:
     """Whom a question means, by face and by name."""

@@ -18,6 +18,7 @@ def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
 api: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("provenance/", provenance_api.ProvenanceView.as_view(), name="api-provenance"),
+    path("provenance/search", provenance_api.SearchView.as_view(), name="api-provenance-search"),
     path("jobs/<uuid:job_id>/evidence", provenance_api.EvidenceView.as_view(), name="api-job-evidence"),
     path("", include("consent.urls")),
     path("", include("generation.urls")),

@@ -1,14 +1,18 @@
-"""``likeness trace | verify``: where a file comes from, and whether a bundle's proofs hold."""
+"""``likeness trace | find | verify``: origins of files, what the log holds, proofs of bundles."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audit import verify as verifier
 from likeness.cli.arguments import Verbs, add_account, add_verb
 from likeness.cli.output import Exit, Printer, Result
 from likeness.cli.session import actor, open_platform, working
+
+if TYPE_CHECKING:
+    from likeness.provenance_search import Results
 
 WORDS = {
     "present": "This file was generated here.",
@@ -17,11 +21,36 @@ WORDS = {
 }
 
 
+FINDS = {
+    "person": "name, identity or pseudonym of whose likeness it is",
+    "operator": "name, address or pseudonym of who did it",
+    "consent": "id of a licence",
+    "job": "id of a job",
+    "licence": "SHA-256 of a licence's document",
+    "model": "SHA-256 of a model",
+    "mark": "number of an invisible mark",
+    "manifest": "SHA-256 of a C2PA manifest",
+    "output": "SHA-256 of a delivered file",
+    "event": "type of entry, such as consent.approved",
+    "since": "first day, or moment with its zone",
+    "until": "last day, or moment with its zone",
+    "limit": "hits of a page, 1 to 200",
+    "before": "go on below this entry",
+}
+
+
 def register(verbs: Verbs) -> None:
     """Add the verbs."""
     tracing = add_verb(verbs, "trace", "Find the job, consent and proof behind a file.", trace)
     tracing.add_argument("file", type=Path)
     add_account(tracing)
+    finding = add_verb(verbs, "find", "Search the log: people, jobs, licences, models, files.", find)
+    for name, text in FINDS.items():
+        finding.add_argument(f"--{name}", default="", metavar=name.upper(), help=text)
+    finding.add_argument("--photo", type=Path, help="a picture of one face")
+    finding.add_argument("--file", type=Path, help="a picture or a clip whose origin is asked for; alone")
+    finding.add_argument("--csv", type=Path, metavar="FILE", help="write all hits as a table")
+    add_account(finding)
     verifying = add_verb(verbs, "verify", "Check an evidence bundle, offline.", verify)
     verifying.add_argument("bundle", type=Path)
     verifying.add_argument(
@@ -46,6 +75,51 @@ def trace(args: argparse.Namespace, printer: Printer) -> Result:
         ]
     lines += [f"{name:<10}{layer['state']}" for name, layer in found.marks.items()]
     return Result(found.as_json(), lines)
+
+
+def find(args: argparse.Namespace, printer: Printer) -> Result:
+    """Entries that all the options meet, newest first, each proven; the question is logged."""
+    open_platform()
+    from likeness import provenance_search as search
+    from likeness.errors import RequestInvalidError
+    from likeness.provenance_query import parse
+
+    by = actor(args, "auditor")
+    asked = {name: getattr(args, name) for name in FINDS if getattr(args, name)}
+    if args.file and (asked or args.photo):
+        raise RequestInvalidError({"file": ["A file is asked about alone."]})
+    with working(printer):
+        if args.file:
+            trace, found = search.search_file(args.file, by=by)
+            results = found or search.NOTHING
+            lines, document = [WORDS[trace.match]], {"trace": trace.as_json()}
+        else:
+            query = parse(asked, photo=args.photo.read_bytes() if args.photo else b"")
+            results = (search.export if args.csv else search.search)(query, by=by)
+            lines, document = [], {}
+    if args.csv:
+        args.csv.write_text(results.as_csv(), encoding="utf-8", newline="")
+    return Result(document | results.as_json(), [*lines, *told(results)])
+
+
+def told(results: Results) -> list[str]:
+    """Hits as lines."""
+    lines = [f"{one.name} ({one.identity})" + ("" if one.sure else ", perhaps") for one in results.people]
+    for hit in results.hits:
+        event = hit.entry.event
+        about = next(
+            (f"{name} {event[name]}" for name in ("job", "consent", "identity") if name in event), ""
+        )
+        lines.append(
+            f"{hit.entry.index:>9}  {hit.entry.ts[:19]}  {hit.entry.type:<22} {hit.proof:<9} {about}"
+        )
+    if not results.hits:
+        lines.append("Nothing was found.")
+    if results.next is not None:
+        lines.append(f"There may be older ones: --before {results.next}")
+    if not results.whole:
+        lines.append("This is not everything: narrow the question.")
+    return lines
 
 
 def verify(args: argparse.Namespace, _printer: Printer) -> Result:
