@@ -1,4 +1,4 @@
-"""The log's tables as Django reads them; PostgreSQL guards them (migrations/0001_log.sql)."""
+"""The log's tables as Django reads them; PostgreSQL guards them (migrations/*.sql)."""
 
 from typing import ClassVar
 
@@ -45,11 +45,12 @@ class Checkpoint(models.Model):
 
 
 class Cosignature(models.Model):
-    """One witness's line under a checkpoint."""
+    """One witness's line under a checkpoint; it confirms a resting log again, each time at a POSIX second."""
 
-    pk = models.CompositePrimaryKey("size", "witness")
+    pk = models.CompositePrimaryKey("size", "witness", "time")
     size = models.BigIntegerField()
     witness = models.TextField()
+    time = models.BigIntegerField()
     line = models.TextField()
 
     objects: ClassVar[models.Manager["Cosignature"]]
@@ -62,6 +63,27 @@ class Cosignature(models.Model):
 
     def __str__(self) -> str:
         return f"{self.witness} on checkpoint {self.size}"
+
+
+class Alarm(models.Model):
+    """A witness refused a head, or a person let the log go on; the newest row decides."""
+
+    seq = models.BigIntegerField(primary_key=True)
+    frozen = models.BooleanField()
+    witness = models.TextField()
+    evidence = models.TextField()
+    created = models.DateTimeField()
+
+    objects: ClassVar[models.Manager["Alarm"]]
+
+    class Meta:
+        """The SQL migration makes the table."""
+
+        managed = False
+        db_table = "audit_alarm"
+
+    def __str__(self) -> str:
+        return f"{self.witness}: {'frozen' if self.frozen else 'resumed'}"
 
 
 class Key(models.Model):

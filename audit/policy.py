@@ -4,7 +4,7 @@ The policy file comes from someone other than the sender of a proof.
 """
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from audit.checkpoint import Checkpoint, KeyType, Note, VerifierKey
 from audit.errors import NoteError, PolicyError
@@ -28,6 +28,21 @@ class Policy:
     witnesses: dict[str, VerifierKey]
     groups: dict[str, Group]
     quorum: str
+    urls: dict[str, str] = field(default_factory=dict)
+    """Where the witnesses that can be asked over the network answer."""
+
+    def cosigned(self, note: str) -> dict[str, int]:
+        """Which witnesses cosigned a note, and at which POSIX second; the log's own signature is not checked.
+
+        Raises:
+            NoteError: the note is malformed, or the signature of a known witness is wrong.
+        """
+        parsed = Note.parse(note)
+        names = {key: name for name, key in self.witnesses.items()}
+        known = {(key.name, key.id) for key in names}
+        if not any((line.name, line.key_id) in known for line in parsed.signatures):
+            return {}
+        return {names[key]: time for key, time in parsed.signers(names).items() if time is not None}
 
     def is_met(self, name: str, cosigned: Set[str]) -> bool:
         """Whether the witness, group or `none` of this name is satisfied by `cosigned`."""
@@ -75,7 +90,7 @@ def parse(text: str) -> Policy:
                 raise PolicyError(f"Line {number} of the policy: {error}") from error
     if reading.quorum is None or not reading.logs:
         raise PolicyError("The policy needs at least one log and exactly one quorum line.")
-    return Policy(tuple(reading.logs), reading.witnesses, reading.groups, reading.quorum)
+    return Policy(tuple(reading.logs), reading.witnesses, reading.groups, reading.quorum, reading.urls)
 
 
 class _Reading:
@@ -85,6 +100,7 @@ class _Reading:
         self.logs: list[VerifierKey] = []
         self.witnesses: dict[str, VerifierKey] = {}
         self.groups: dict[str, Group] = {}
+        self.urls: dict[str, str] = {}
         self.quorum: str | None = None
         self._keys: set[bytes] = set()
         self._members: set[str] = set()
@@ -94,9 +110,11 @@ class _Reading:
         match words:
             case ["log", key] | ["log", key, _]:
                 self.logs.append(self._key(key, KeyType.ED25519))
-            case ["witness", name, key] | ["witness", name, key, _]:
+            case ["witness", name, key, *url] if len(url) < 2:
                 self._new(name)
                 self.witnesses[name] = self._key(key, KeyType.COSIGNATURE)
+                if url:
+                    self.urls[name] = url[0].rstrip("/")
             case ["group", name, count, *members] if members:
                 self._new(name)
                 self.groups[name] = self._group(count, tuple(members))

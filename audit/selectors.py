@@ -10,13 +10,14 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from audit import leaf, signer, store, tiles
+from audit import leaf, signer, store, tiles, witnesses
 from audit.checkpoint import TlogProof, VerifierKey
-from audit.errors import EntryNotFoundError, NoCheckpointError, ReceiptTimeoutError, TileError
+from audit.errors import EntryNotFoundError, NoCheckpointError, PolicyError, ReceiptTimeoutError, TileError
 from audit.leaf import KeyKind
-from audit.models import Checkpoint, Cosignature, Key
+from audit.models import Checkpoint, Key
 from audit.models import Entry as Row
 from audit.tiles import TileTree
+from audit.witnesses import WitnessHealth
 
 RECEIPT_POLL_S = 0.005
 MAX_INDEX = 2**63 - 1
@@ -162,9 +163,37 @@ def checkpoint() -> CheckpointView:
     head = Checkpoint.objects.order_by("-size").first()
     if head is None:
         raise NoCheckpointError("The log has no signed head.")
-    lines = Cosignature.objects.filter(size=head.size).order_by("witness").values_list("line", flat=True)
+    return _view(head)
+
+
+def _view(head: Checkpoint) -> CheckpointView:
     signed_at = datetime.fromisoformat(entry(head.size - 1).ts)
-    return CheckpointView(head.size, bytes(head.root).hex(), head.note + "".join(lines), signed_at)
+    return CheckpointView(
+        head.size, bytes(head.root).hex(), head.note + witnesses.lines(head.size), signed_at
+    )
+
+
+def witnessed(index: int = 0) -> CheckpointView:
+    """The head that proofs of an entry are given against.
+
+    The newest whose cosignatures satisfy the quorum of log.policy; where none does, or the entry is younger
+    than it, the newest that is signed.
+
+    Raises:
+        NoCheckpointError: nothing was signed yet.
+    """
+    try:
+        cosigned = witnesses.cosigned(witnesses.load())
+    except PolicyError:
+        cosigned = None
+    if cosigned is None or cosigned.size <= index:
+        return checkpoint()
+    return _view(Checkpoint.objects.get(size=cosigned.size))
+
+
+def witness_health() -> WitnessHealth:
+    """Whether the log is witnessed, and whether a witness refused it; for banners and alarms."""
+    return witnesses.health()
 
 
 def log_key() -> VerifierKey:
@@ -191,13 +220,13 @@ def proofs(indexes: Iterable[int], head: CheckpointView) -> Iterable[tuple[int, 
 
 
 def proof(index: int) -> str:
-    """The .tlog-proof of one entry against the newest signed head.
+    """The .tlog-proof of one entry against the newest head with a quorum of witnesses, or that is signed.
 
     Raises:
         EntryNotFoundError: the signed tree does not hold it.
         NoCheckpointError: nothing was signed yet.
     """
-    return dict(proofs([index], checkpoint()))[index]
+    return dict(proofs([index], witnessed(index)))[index]
 
 
 def tile(path: str, *, size: int | None = None) -> bytes:

@@ -18,8 +18,9 @@ from django.db import connections
 
 from audit import events, leaf, merkle, signer, store
 from audit.checkpoint import Checkpoint
-from audit.errors import EventError, SequencerBusyError, SignerRefusedError
+from audit.errors import EventError, SequencerBusyError, SignerRefusedError, SignerUnavailableError
 from audit.events import Actor
+from audit.pushing import Pusher
 from audit.signer import Signer
 from audit.tiles import Edge, FullTile, TileTree
 
@@ -202,19 +203,27 @@ def run(stop: threading.Event, *, batch: int = 1000, poll_s: float = 0.015) -> N
     """Sequence until `stop` is set; a lost database is waited for.
 
     Raises:
-        SignerRefusedError: the database does not extend what was signed; nobody but a person can decide.
+        SignerRefusedError: the database does not extend what was signed, or a witness refused it; nobody but
+            a person can decide.
     """
-    holder = signer.local()
-    while not stop.is_set():
-        try:
-            with connect() as connection:
-                _work(Sequencer(connection, signer=holder), stop, batch, poll_s)
-        except psycopg.Error:
-            log.exception("the sequencer lost its database or a batch failed; it starts again")
-            stop.wait(RETRY_S)
+    holder, pusher = signer.local(), Pusher(connect)
+    pusher.start()
+    try:
+        while not stop.is_set():
+            try:
+                with connect() as connection:
+                    _work(Sequencer(connection, signer=holder), pusher, stop, batch, poll_s)
+            except psycopg.Error:
+                log.exception("the sequencer lost its database or a batch failed; it starts again")
+                stop.wait(RETRY_S)
+            except SignerUnavailableError as error:
+                log.error("%s Entries wait unsigned.", error)
+                stop.wait(RETRY_S)
+    finally:
+        pusher.stop()
 
 
-def _work(sequencer: Sequencer, stop: threading.Event, batch: int, poll_s: float) -> None:
+def _work(sequencer: Sequencer, pusher: Pusher, stop: threading.Event, batch: int, poll_s: float) -> None:
     waiting = False
     while not stop.is_set():
         try:
@@ -228,11 +237,13 @@ def _work(sequencer: Sequencer, stop: threading.Event, batch: int, poll_s: float
     else:
         return
     sequencer.start()
+    pusher.note_head()
     log.info("the sequencer works at size %d", sequencer.size)
     # Polling beats NOTIFY: a notification per append serialises commits (audit.md, 4).
     while not stop.is_set():
         if sequencer.pending():
             sequencer.step(batch)
             sequencer.publish()
+            pusher.note_head()
         else:
             stop.wait(poll_s)

@@ -113,6 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one witness until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m audit.witness_http", description="Run a witness.")
     parser.add_argument("home", type=Path)
+    parser.add_argument("--create", metavar="NAME", help="make a witness of this name if there is none")
     parser.add_argument("--host", default=LOCAL)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument(
@@ -129,6 +130,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     try:
+        if given.create and not (given.home / witness.KEY_FILE).exists():
+            witness.create(given.home, name=given.create)
         if given.follow is not None:
             threading.Thread(target=await_log, args=(given.home, given.follow, stop), daemon=True).start()
         serve(given.home, host=given.host, port=given.port, stop=stop)

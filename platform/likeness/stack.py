@@ -1,4 +1,4 @@
-"""Everything that runs on one machine: PostgreSQL, web, worker, beat and sequencer, under one supervisor.
+"""Everything that runs on one machine: PostgreSQL, web, worker, beat, sequencer and a witness, supervised.
 
     with Stack(home) as stack:   # starts what is down, restarts what dies, stops what it started
         stack.url                # http://127.0.0.1:8080
@@ -49,9 +49,10 @@ class Part(StrEnum):
     WORKER = "worker"
     BEAT = "beat"
     SEQUENCER = "sequencer"
+    WITNESS = "witness"
 
 
-BEHIND = (Part.WORKER, Part.BEAT, Part.SEQUENCER)
+BEHIND = (Part.WORKER, Part.BEAT, Part.SEQUENCER, Part.WITNESS)
 """Everything but the web: for commands that need the work done and no page."""
 
 
@@ -162,7 +163,9 @@ class Stack:
         logs = self.home / "logs"
         logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         environment = processes.environment(self.home, port=self.port)
-        child = Child(part.value, command(part, port=self.port), environment, logs / f"{part}.log")
+        child = Child(
+            part.value, command(part, home=self.home, port=self.port), environment, logs / f"{part}.log"
+        )
         child.start()
         self.children[part] = child
         self._write_state()
@@ -253,7 +256,7 @@ def read_state(home: Path) -> State:
         return State()
 
 
-def command(part: Part, *, port: int) -> tuple[str, ...]:
+def command(part: Part, *, home: Path, port: int) -> tuple[str, ...]:
     """Give the command of a part."""
     celery = ("-m", "celery", "--quiet", "-A", "likeness")
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
@@ -270,6 +273,12 @@ def command(part: Part, *, port: int) -> tuple[str, ...]:
             *celery, "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=", "-l", "WARNING"
         ),
         Part.SEQUENCER: python("-m", "django", "sequencer"),
+        # A second identity of the same operator: log.policy calls it "demo" and says what it proves.
+        Part.WITNESS: python(
+            *("-m", "audit.witness_http", str(home / "witness")),
+            *("--create", f"{settings.LIKENESS_LOG_ORIGIN}/demo-witness"),
+            *("--follow", str(home / "signer" / "log.vkey")),
+        ),
     }
     return commands[part]
 

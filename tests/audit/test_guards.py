@@ -9,7 +9,15 @@ from django.db import DatabaseError, connections
 
 from audit import merkle
 
-TABLES = ("audit_entry", "audit_tile", "audit_checkpoint", "audit_cosignature", "audit_key", "audit_refused")
+TABLES = (
+    "audit_entry",
+    "audit_tile",
+    "audit_checkpoint",
+    "audit_cosignature",
+    "audit_key",
+    "audit_refused",
+    "audit_alarm",
+)
 EVERYONE = ("default", "sequencer", "auditor", "owner")
 
 
@@ -33,7 +41,10 @@ def filled(live_database):
             insert_entry(cursor, index)
         cursor.execute("INSERT INTO audit_tile VALUES (0, 0, %s, %s)", [bytes(32), bytes(8192)])
         cursor.execute("INSERT INTO audit_checkpoint VALUES (3, %s, 'note')", [bytes(32)])
-        cursor.execute("INSERT INTO audit_cosignature VALUES (3, 'w1', 'line')")
+        cursor.execute(
+            "INSERT INTO audit_cosignature (size, witness, time, line) VALUES (3, 'w1', 1, 'line')"
+        )
+        cursor.execute("INSERT INTO audit_alarm (frozen, witness, evidence) VALUES (true, 'w1', 'why')")
         cursor.execute("INSERT INTO audit_key VALUES (1, %s, 0)", [bytes(16)])
         cursor.execute("INSERT INTO audit_refused VALUES (1, gen_random_uuid(), 'body', 'why')")
 
@@ -52,6 +63,7 @@ CHANGES = {
     "audit_cosignature": "UPDATE audit_cosignature SET line = 'other'",
     "audit_key": "UPDATE audit_key SET idx = 2",
     "audit_refused": "UPDATE audit_refused SET reason = 'other'",
+    "audit_alarm": "UPDATE audit_alarm SET frozen = false",
 }
 
 
