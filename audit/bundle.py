@@ -14,16 +14,21 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first time that a zip can hold
 _README = """\
 Evidence from the log {origin}
 
-entries/N.json         what the log holds at index N, byte for byte
-entries/N.tlog-proof   the proof that it does (https://c2sp.org/tlog-proof)
-checkpoint             the newest head that the log signed when this bundle was made
-log.vkey               the log's public key
-verify.py              checks all of it offline; Python 3.9 or later, nothing else
+entries/N.json              what the log holds at index N, byte for byte
+entries/N.tlog-proof        the proof that it does (https://c2sp.org/tlog-proof)
+entries/N.disclosure.json   a detail that the entry commits to, where the receiver may know it
+checkpoint                  the head of the log that all of it is proven against, with its cosignatures
+consistency.txt             the proof that the log extends the receiver's own checkpoint, where one was given
+log.vkey                    the log's public key
+manifests/JOB.c2pa          the content credential of an output (https://c2pa.org)
+report.LANGUAGE.pdf         the same for people to read; what counts are the entries and their proofs
+verify.py                   checks all of it offline; Python 3.9 or later, nothing else
 
-    python3 -S -I verify.py THIS.zip --vkey KEY
+    python3 -S -I verify.py THIS.zip --vkey KEY [--pinned CHECKPOINT] [--media FOLDER]
 
 Take KEY from someone other than the sender of this bundle. With the key in here the check
-shows that nothing was changed since the bundle was made, not who made it.
+shows that nothing was changed since the bundle was made, not who made it. FOLDER holds files
+that you were given: the check says which of them the log knows.
 """
 
 
@@ -38,12 +43,16 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What goes into a bundle; `extra` are further files by their path in it."""
+    """What goes into a bundle; `extra` are further files by their path in it.
+
+    `consistency` is the proof from the receiver's own checkpoint, empty where none was given.
+    """
 
     entries: Sequence[Proven]
     checkpoint: str
     origin: str
     key: str
+    consistency: str = ""
     extra: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -60,6 +69,8 @@ def members(evidence: Evidence) -> dict[str, bytes]:
         "log.vkey": f"{evidence.key}\n".encode(),
         "verify.py": VERIFIER.read_bytes(),
     }
+    if evidence.consistency:
+        files["consistency.txt"] = evidence.consistency.encode()
     for entry in evidence.entries:
         files[f"entries/{stem(entry.index)}.json"] = entry.body
         files[f"entries/{stem(entry.index)}.tlog-proof"] = entry.proof.encode()

@@ -4,9 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from audit import selectors, tiles
+from django.db import connection
+
+from audit import merkle, selectors, store, tiles
 from audit.bundle import Evidence, Proven, stem, write_bundle
+from audit.checkpoint import Checkpoint, encode, open_checkpoint
+from audit.errors import ProofError
+from audit.selectors import CheckpointView
 from audit.signer import KEY_FILE
+from audit.tiles import TileTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +58,37 @@ def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def bundle(out: Path, *, indexes: Iterable[int], extra: Mapping[str, bytes] | None = None) -> None:
-    """Write an evidence bundle of some entries, all proven against the newest signed head.
+def bundle(
+    out: Path, *, indexes: Iterable[int], extra: Mapping[str, bytes] | None = None, pinned: str = ""
+) -> None:
+    """Write an evidence bundle of some entries, all proven against one signed head.
+
+    `pinned` is a checkpoint that the receiver kept: the bundle then proves that the log extends it.
 
     Raises:
         EntryNotFoundError: an index is not in the signed tree.
         NoCheckpointError: nothing was signed yet.
         LogKeyMissingError: no sequencer ever started here.
+        NoteError, CheckpointError: the pinned checkpoint is malformed or was not signed by this log.
+        ProofError: the log does not extend it.
     """
-    head, key = selectors.checkpoint(), selectors.log_key()
+    wanted = sorted(set(indexes))
+    key = selectors.log_key()
+    kept = open_checkpoint(pinned, key) if pinned else None
+    newest = max([*wanted[-1:], kept.size - 1 if kept else 0])
+    head = selectors.witnessed(newest)
     proven = [
-        Proven(index, selectors.entry(index).body, proof)
-        for index, proof in selectors.proofs(sorted(set(indexes)), head)
+        Proven(index, selectors.entry(index).body, proof) for index, proof in selectors.proofs(wanted, head)
     ]
-    write_bundle(out, Evidence(proven, head.note, key.name, str(key), extra or {}))
+    consistency = _consistency(kept, head) if kept else ""
+    write_bundle(out, Evidence(proven, head.note, key.name, str(key), consistency, extra or {}))
+
+
+def _consistency(kept: Checkpoint, head: CheckpointView) -> str:
+    """The proof that the signed tree extends a kept one, as a witness would be sent it (add-checkpoint)."""
+    if kept.size > head.size:
+        raise ProofError(f"The log has {head.size} signed entries; the pinned checkpoint is of {kept.size}.")
+    with connection.cursor() as cursor:
+        hashes = TileTree(head.size, store.reader(cursor)).consistency(kept.size)
+    merkle.verify_consistency(kept.size, head.size, kept.root, bytes.fromhex(head.root), hashes)
+    return f"old {kept.size}\n" + "".join(f"{encode(item)}\n" for item in hashes) + f"\n{head.note}"
