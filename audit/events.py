@@ -76,6 +76,32 @@ class AuditQueried(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditDisclosed(Event):
+    """Somebody took an evidence bundle away; `bundle` is its SHA-256, `disclosures` counts its details."""
+
+    type = "audit.disclosed"
+    bundle: str
+    entries: int
+    job: str = ""
+    disclosures: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectErased(Event):
+    """A person's material, names and details were erased; the counts say how many rows and files of each."""
+
+    type = "subject.erased"
+    identity: str
+    subject: str
+    portraits: int = 0
+    keys: int = 0
+    documents: int = 0
+    details: int = 0
+    outputs: int = 0
+    basis: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityEnrolled(Event):
     """A person's likeness was enrolled; `portraits` are commitments."""
 
@@ -267,7 +293,8 @@ class OutputWithdrawn(Event):
 TYPES: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
-        *(LogOpened, LogResumed, KeyAdded, KeyRetired, AuditQueried, IdentityEnrolled),
+        *(LogOpened, LogResumed, KeyAdded, KeyRetired, AuditQueried, AuditDisclosed),
+        *(IdentityEnrolled, SubjectErased),
         *(ConsentSubmitted, ConsentApproved, ConsentRejected, ConsentRevoked, FaceBlocked, FaceUnblocked),
         *(GateDecided, GenerationQueued, GenerationStarted, GenerationFinished, GenerationFailed),
         *(GenerationCancelled, LabelApplied, OutputDownloaded, OutputWithdrawn),
