@@ -10,14 +10,14 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from audit import leaf, signer, store, tiles, witnesses
+from audit import health, leaf, signer, store, tiles, witnesses
 from audit.checkpoint import TlogProof, VerifierKey
 from audit.errors import EntryNotFoundError, NoCheckpointError, PolicyError, ReceiptTimeoutError, TileError
+from audit.health import WitnessHealth
 from audit.leaf import KeyKind
 from audit.models import Checkpoint, Key
 from audit.models import Entry as Row
 from audit.tiles import TileTree
-from audit.witnesses import WitnessHealth
 
 RECEIPT_POLL_S = 0.005
 MAX_INDEX = 2**63 - 1
@@ -168,9 +168,7 @@ def checkpoint() -> CheckpointView:
 
 def _view(head: Checkpoint) -> CheckpointView:
     signed_at = datetime.fromisoformat(entry(head.size - 1).ts)
-    return CheckpointView(
-        head.size, bytes(head.root).hex(), head.note + witnesses.lines(head.size), signed_at
-    )
+    return CheckpointView(head.size, bytes(head.root).hex(), head.note + health.lines(head.size), signed_at)
 
 
 def witnessed(index: int = 0) -> CheckpointView:
@@ -183,7 +181,7 @@ def witnessed(index: int = 0) -> CheckpointView:
         NoCheckpointError: nothing was signed yet.
     """
     try:
-        cosigned = witnesses.cosigned(witnesses.load())
+        cosigned = health.cosigned(witnesses.load())
     except PolicyError:
         cosigned = None
     if cosigned is None or cosigned.size <= index:
@@ -193,7 +191,7 @@ def witnessed(index: int = 0) -> CheckpointView:
 
 def witness_health() -> WitnessHealth:
     """Whether the log is witnessed, and whether a witness refused it; for banners and alarms."""
-    return witnesses.health()
+    return health.health()
 
 
 def log_key() -> VerifierKey:

@@ -191,12 +191,17 @@ class Sequencer:
             )
 
 
+def parameters(alias: str) -> dict[str, Any]:
+    """What psycopg connects with, as the settings name a database now."""
+    found = dict(connections[alias].get_connection_params())
+    for name in _NOT_LIBPQ:
+        found.pop(name, None)
+    return found
+
+
 def connect() -> Connection:
     """A session of the sequencer's role, on the database that the settings name now."""
-    parameters = dict(connections["sequencer"].get_connection_params())
-    for name in _NOT_LIBPQ:
-        parameters.pop(name, None)
-    return psycopg.connect(**parameters, autocommit=True, application_name="likeness-sequencer")
+    return psycopg.connect(**parameters("sequencer"), autocommit=True, application_name="likeness-sequencer")
 
 
 def run(stop: threading.Event, *, batch: int = 1000, poll_s: float = 0.015) -> None:

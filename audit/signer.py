@@ -129,14 +129,24 @@ def freeze(place: Path, evidence: str) -> None:
         keys.replace_file(place / FROZEN_FILE, evidence)
 
 
-def thaw(place: Path) -> Path:
-    """Let the signer sign again; the evidence is kept under another name.
+def evidence(place: Path) -> str:
+    """What a witness was asked and answered when it refused the log.
 
     Raises:
         WitnessError: nothing is frozen.
     """
     if not frozen(place):
         raise WitnessError("The signing of the log is not frozen.")
+    return (place / FROZEN_FILE).read_text(encoding="utf-8")
+
+
+def thaw(place: Path) -> Path:
+    """Let the signer sign again; the evidence is kept under another name.
+
+    Raises:
+        WitnessError: nothing is frozen.
+    """
+    evidence(place)
     number = sum(1 for _ in place.glob(f"{FROZEN_FILE}.*")) + 1
     return (place / FROZEN_FILE).rename(place / f"{FROZEN_FILE}.{number}")
 

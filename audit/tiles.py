@@ -195,6 +195,11 @@ class Edge:
                 raise TileError(f"Tile {level}/{count // WIDTH} holds {len(rows[-1])} hashes, not {width}.")
         return cls(size, rows)
 
+    @property
+    def rows(self) -> Sequence[Sequence[bytes]]:
+        """The hashes of the partial tile of each level, lowest first."""
+        return self._rows
+
     def copy(self) -> "Edge":
         """An edge that grows on its own."""
         return Edge(self.size, self._rows)

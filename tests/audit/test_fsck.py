@@ -73,9 +73,9 @@ def test_log_that_never_started_cannot_be_checked(live_database, home):
 
 def inspect():
     """What a check would find in this transaction, which is rolled back afterwards."""
-    key = signer.published_key()
+    keys = signer.published_keys()
     with connections["owner"].cursor() as cursor:
-        problems = fsck.inspect(cursor, key=key, mark=signer.local().mark())
+        problems = fsck.inspect(cursor, keys=keys, mark=signer.local().mark())
     transaction.set_rollback(True, using="owner")
     return problems
 
