@@ -1,34 +1,74 @@
-"""``likeness audit``: check the whole log, export it as static files."""
+"""``likeness audit``: check the log, export it as static files, change the key that signs it."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from django.conf import settings
 
 from likeness.cli.arguments import Verbs, add_verb
 from likeness.cli.output import Exit, Printer, Result
 from likeness.cli.session import open_platform
 
+if TYPE_CHECKING:
+    from audit.ranges import Problem
+
+STATE = "log.check"
+
 
 def register(verbs: Verbs) -> None:
     """Add the verb and its actions."""
-    parser = add_verb(verbs, "audit", "Check or export the log.", check)
+    parser = add_verb(verbs, "audit", "Check or export the log; change its key.", check)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    add_verb(
+    checking = add_verb(
         actions, "check", "Recompute every hash, tile and checkpoint; names each entry that differs.", check
     )
+    checking.add_argument(
+        "--since", type=int, default=0, metavar="SIZE", help="start at the newest signed head of at most SIZE"
+    )
+    checking.add_argument("--resume", action="store_true", help="go on where an interrupted check stopped")
+    checking.add_argument("--report", type=Path, metavar="FILE", help="write what was found, signed")
     exporting = add_verb(
         actions, "export", "Write checkpoint, tiles, entries, proofs and verifier key.", export
     )
     exporting.add_argument("directory", type=Path)
+    add_verb(actions, "keys", "Show the keys that sign the log, and those that did.", keys)
+    rotating = add_verb(actions, "rotate", "Let a new key sign beside the old one.", rotate)
+    rotating.add_argument(
+        "--transit",
+        default="",
+        metavar="URL",
+        help="a key that Vault holds: https://HOST/v1/transit/keys/NAME",
+    )
+    add_verb(actions, "retire", "End a rotation: the old key signs no more.", retire)
 
 
-def check(_args: argparse.Namespace, printer: Printer) -> Result:
+def check(args: argparse.Namespace, printer: Printer) -> Result:
     """Exit 1 when anything differs."""
     open_platform()
-    from audit import fsck
+    from audit import fsck, report
 
-    problems = list(fsck.check(progress=lambda done, total: printer.bar("entries", done / max(1, total))))
+    begun, state = datetime.now(UTC), Path(settings.LIKENESS_HOME) / STATE
+    if not args.resume:
+        state.unlink(missing_ok=True)
+    problems = fsck.check(
+        progress=lambda done, total: printer.bar(f"{done} of {total} entries", done / max(1, total)),
+        since=args.since,
+        state=state,
+        parallel=fsck.processes(),
+    )
+    if args.report is not None:
+        signed = report.sign(problems, since=args.since, begun=begun)
+        args.report.write_text(signed.note, encoding="utf-8")
+        printer.progress(f"{args.report} is signed; its key: {signed.key}")
+    return _found(problems)
+
+
+def _found(problems: Sequence[Problem]) -> Result:
     rows = [
         {"index": problem.index, "what": problem.what, "message": problem.message} for problem in problems
     ]
@@ -38,7 +78,8 @@ def check(_args: argparse.Namespace, printer: Printer) -> Result:
         {"ok": True, "problems": []},
         [
             "The log is consistent with itself and its signed checkpoints.",
-            "Whoever holds the signing key could still have rewritten all of it: keep an export elsewhere.",
+            "Whoever holds the signing key could still have rewritten all of it: `likeness witness status`"
+            " says who outside has cosigned it.",
         ],
     )
 
@@ -52,3 +93,38 @@ def export(args: argparse.Namespace, _printer: Printer) -> Result:
     return Result(
         {"directory": str(args.directory), "size": done.size}, [f"{done.size} entries in {args.directory}."]
     )
+
+
+def keys(_args: argparse.Namespace, _printer: Printer) -> Result:
+    """The oldest first."""
+    open_platform()
+    from audit import keys as held
+    from audit import signer
+
+    known = held.read(signer.home())
+    rows = [{"state": key.state, "vkey": str(key.key), "keeper": key.keeper} for key in known]
+    return Result({"keys": rows}, [f"{key.state:8}{key.keeper:9}{key.key}" for key in known])
+
+
+def rotate(args: argparse.Namespace, _printer: Printer) -> Result:
+    """Every checkpoint carries both signatures until the old key is retired."""
+    open_platform()
+    from audit import services
+    from audit.events import SYSTEM, Actor
+
+    added = services.rotate(by=Actor(SYSTEM, SYSTEM), transit_url=args.transit)
+    lines = [
+        f"From now on this key signs too: {added.key}",
+        "Give it to every witness and auditor; then end the rotation with `likeness audit retire`.",
+    ]
+    return Result({"vkey": str(added.key), "keeper": added.keeper}, lines)
+
+
+def retire(_args: argparse.Namespace, _printer: Printer) -> Result:
+    """Refused until the new key has signed."""
+    open_platform()
+    from audit import services
+    from audit.events import SYSTEM, Actor
+
+    retired = services.retire(by=Actor(SYSTEM, SYSTEM))
+    return Result({"retired": str(retired)}, [f"This key signs no more: {retired}"])
