@@ -1,7 +1,7 @@
 """The log as files: a static tlog-tiles log with every proof, or an evidence bundle of some entries."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.db import connection
@@ -73,15 +73,30 @@ def bundle(
         ProofError: the log does not extend it.
     """
     wanted = sorted(set(indexes))
-    key = selectors.log_key()
-    kept = open_checkpoint(pinned, key) if pinned else None
-    newest = max([*wanted[-1:], kept.size - 1 if kept else 0])
-    head = selectors.witnessed(newest)
+    head = head_of(wanted, pinned=pinned)
+    write_bundle(out, replace(evidence(wanted, head=head, pinned=pinned), extra=extra or {}))
+
+
+def head_of(indexes: Sequence[int], *, pinned: str = "") -> CheckpointView:
+    """The head to prove entries against: the newest that witnesses cosigned, if it holds them all.
+
+    Raises:
+        NoCheckpointError, NoteError, CheckpointError: as `bundle`.
+    """
+    kept = open_checkpoint(pinned, selectors.log_key()).size if pinned else 0
+    return selectors.witnessed(max([*indexes, kept - 1, 0]))
+
+
+def evidence(indexes: Iterable[int], *, head: CheckpointView, pinned: str = "") -> Evidence:
+    """What goes into a bundle of some entries, all proven against one head; raises as `bundle`."""
+    wanted = sorted(set(indexes))
     proven = [
         Proven(index, selectors.entry(index).body, proof) for index, proof in selectors.proofs(wanted, head)
     ]
-    consistency = _consistency(kept, head) if kept else ""
-    write_bundle(out, Evidence(proven, head.note, key.name, str(key), consistency, extra or {}))
+    kept = open_checkpoint(pinned, selectors.log_key()) if pinned else None
+    key = selectors.log_key()
+    consistency = _consistency(kept, head) if kept is not None else ""
+    return Evidence(proven, head.note, key.name, str(key), consistency)
 
 
 def _consistency(kept: Checkpoint, head: CheckpointView) -> str:

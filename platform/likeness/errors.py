@@ -18,6 +18,7 @@ LikenessError
 │   └── ProfileError              not in this profile
 ├── RequestInvalidError           a question that cannot be answered as it stands
 ├── RoleError                     the person lacks the role
+├── ReportError                   a report for people could not be set
 └── StackError                    a process of the local stack did not come up
 """
 
@@ -160,3 +161,10 @@ class StackError(LikenessError):
 
     code = "stack.failed"
     hint = "Read the process's file in logs/ of the home directory."
+
+
+class ReportError(LikenessError):
+    """A report for people could not be set."""
+
+    code = "report.failed"
+    hint = "The evidence itself is whole; tell the operator what could not be set."

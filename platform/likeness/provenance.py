@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,7 +23,6 @@ from audit import services as audit
 from audit.checkpoint import TlogProof, open_checkpoint
 from audit.errors import AuditError
 from audit.events import Actor, AuditQueried
-from audit.export import bundle
 from audit.leaf import KeyKind
 from audit.merkle import leaf_hash, verify_inclusion
 from consent import selectors as consents
@@ -38,7 +36,6 @@ from watermark.detect import Detection, MarkRead, detect
 from watermark.metadata import AigcState
 
 if TYPE_CHECKING:
-    from audit.selectors import Entry
     from generation.models import Job
 
 VERIFIED = "verified"
@@ -111,25 +108,6 @@ def trace(path: Path, *, by: Actor) -> Trace:
         kinds = tuple(sorted({*named, *(["sha256"] if exact else [])}))
         audit.append(AuditQueried(kinds=kinds or ("file",), hits=int(job is not None)), actor=by)
     return _answer(job, found, sha256=sha256, exact=exact is not None, similarity=similarity, reason=reason)
-
-
-def write_evidence(out: Path, *, job_id: str, tenant: str) -> Sequence[Entry]:
-    """Write the zip with every entry about the job and its consents, each proven; gives the entries.
-
-    Raises:
-        NotFoundError: no such job in this tenant.
-        AuditError: the log has no signed head, or does not hold the entries.
-    """
-    job = jobs.job(job_id, tenant=tenant)
-    about = {entry.index: entry for entry in log.entries(KeyKind.JOB, job.id.hex)}
-    for consent_id in jobs.consents_of(job):
-        about |= {entry.index: entry for entry in log.entries(KeyKind.CONSENT, consent_id)}
-        identity = consents.consent(consent_id, tenant=tenant).identity_id
-        about |= {entry.index: entry for entry in log.entries(KeyKind.IDENTITY, identity)}
-    head = log.checkpoint()
-    covered = [about[index] for index in sorted(about) if index < head.size]
-    bundle(out, indexes=[entry.index for entry in covered])
-    return covered
 
 
 def prove(index: int) -> str:

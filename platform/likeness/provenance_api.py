@@ -13,15 +13,13 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.events import Actor
-from likeness import provenance, provenance_search
+from likeness import provenance, provenance_evidence, provenance_search
 from likeness.accounts.models import User
-from likeness.accounts.roles import Role
 from likeness.errors import RequestInvalidError
 from likeness.portal.uploads import on_disk, opened
 from likeness.provenance_query import FIELDS, parse
@@ -174,20 +172,42 @@ class SearchView(APIView):
         return Response(provenance_search.search(query, by=_actor(request)).as_json())
 
 
+class EvidenceBody(serializers.Serializer[Any]):
+    """The caller's own checkpoint of the log, as it was served then."""
+
+    pinned = serializers.CharField(max_length=65_536, trim_whitespace=False)
+
+
 class EvidenceView(APIView):
-    """The evidence for one job."""
+    """The evidence for one job, for auditors: entries, proofs, credentials, a report, and the verifier."""
+
+    serializer_class = EvidenceBody
 
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
     def get(self, request: Request, job_id: uuid.UUID) -> HttpResponse:
-        """Every entry about the job and its consents, each proven, with the verifier; for auditors."""
-        if not _actor(request).has(Role.AUDITOR):
-            raise PermissionDenied
-        with tempfile.TemporaryDirectory(prefix="evidence-") as folder:
-            out = Path(folder) / "bundle.zip"
-            provenance.write_evidence(out, job_id=str(job_id), tenant=_actor(request).tenant)
-            content = out.read_bytes()
-        name = f'attachment; filename="{job_id}.zip"'
-        return HttpResponse(content, "application/zip", headers={"Content-Disposition": name})
+        """The bundle of the job; that it was taken is logged."""
+        return evidence_file(str(job_id), by=_actor(request))
+
+    @extend_schema(request=EvidenceBody, responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    def post(self, request: Request, job_id: uuid.UUID) -> HttpResponse:
+        """The same, with the proof that the log extends the caller's checkpoint."""
+        body = EvidenceBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        return evidence_file(str(job_id), by=_actor(request), pinned=body.validated_data["pinned"])
+
+
+def evidence_file(job_id: str, *, by: Actor, pinned: str = "") -> HttpResponse:
+    """The bundle of a job as an attachment."""
+    with tempfile.TemporaryDirectory(prefix="evidence-") as folder:
+        out = Path(folder) / "bundle.zip"
+        provenance_evidence.write_evidence(out, job_id=job_id, by=by, pinned=pinned)
+        content = out.read_bytes()
+    headers = {
+        "Content-Disposition": f'attachment; filename="{job_id}.zip"',
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-store",
+    }
+    return HttpResponse(content, "application/zip", headers=headers)
 
 
 def _actor(request: Request) -> Actor:

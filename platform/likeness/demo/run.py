@@ -122,10 +122,10 @@ class Demo:
         return trace
 
     def _evidence(self, job: Job) -> tuple[Sequence[Any], str]:
-        from likeness import provenance
+        from likeness import provenance_evidence
 
         bundle = self.out / "bundle.zip"
-        entries = provenance.write_evidence(bundle, job_id=str(job.id), tenant=self.people["auditor"].tenant)
+        entries = provenance_evidence.write_evidence(bundle, job_id=str(job.id), by=self.people["auditor"])
         verifier, key = self.out / "verify.py", self.out / "log.vkey"
         verifier.write_bytes(VERIFIER.read_bytes())
         key.write_text(f"{log.log_key()}\n")

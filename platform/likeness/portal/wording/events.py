@@ -21,7 +21,11 @@ class Told:
 EVENTS: dict[str, Told] = {
     "log.opened": Told("", "log", _("The log was opened")),
     "key.added": Told("", "shield", _("A key was published")),
+    "log.resumed": Told("bad", "alert", _("The log went on after it was frozen")),
+    "key.retired": Told("", "shield", _("A key was retired")),
     "audit.queried": Told("", "search", _("The log was searched")),
+    "audit.disclosed": Told("", "download", _("An evidence bundle was taken")),
+    "subject.erased": Told("bad", "undo", _("A person was erased")),
     "identity.enrolled": Told("", "person", _("A likeness was enrolled")),
     "consent.submitted": Told("", "licence", _("A licence was submitted for review")),
     "consent.approved": Told("good", "check", _("A licence was approved")),
