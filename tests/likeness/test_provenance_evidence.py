@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import uuid
 import zipfile
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from generation.errors import NotFoundError
 from generation.models import Job, JobConsent, JobState
 from likeness import provenance_evidence
 from likeness.accounts import services as accounts
+from likeness.cli.main import main
 from likeness.errors import ReportError, RoleError
 from likeness.report import content, drawn, pdf
 from likeness.report.pdf import Document, Fact, Section
@@ -145,6 +147,52 @@ def test_rest_gives_it_as_a_file(case, people):
         assert answer["Content-Type"] == "application/zip"
         assert zipfile.ZipFile(io.BytesIO(answer.content)).testzip() is None
     assert client.post(where, {"pinned": "nonsense"}).status_code == 422
+
+
+@pytest.fixture
+def command(case, monkeypatch, capsys):
+    monkeypatch.setattr("likeness.cli.provenance.open_platform", lambda: None)
+    monkeypatch.setattr("likeness.stack.is_running", bool)
+
+    def run(*words):
+        code = main([*map(str, words), "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_the_command_takes_evidence_and_verifies_it(command, tmp_path):
+    pinned, key, out = tmp_path / "pinned", tmp_path / "vkey", tmp_path / "b.zip"
+    pinned.write_text(selectors.checkpoint().note)
+    key.write_text(f"{selectors.log_key()}\n")
+    assert command("evidence", JOB, out, "--pinned", pinned)[0] == 0
+    code, report = command("verify", out, "--vkey", key, "--pinned", pinned)
+    assert (code, report["result"], report["key"]) == (0, "verified", "given")
+    policy = tmp_path / "policy"
+    policy.write_text(f"log {selectors.log_key()}\nquorum none\n")
+    media = tmp_path / "media"
+    media.mkdir()
+    (media / "film.mp4").write_bytes(b"the film")
+    code, report = command("verify", out, "--policy", policy, "--media", media)
+    assert {"code": "media", "names": "film.mp4"} in report["proven"]
+
+
+def test_the_command_refuses_what_it_cannot_read(command, tmp_path):
+    empty, out = tmp_path / "empty", tmp_path / "b.zip"
+    empty.write_text(" ")
+    for option in ("--vkey", "--policy", "--pinned"):
+        for file in (empty, tmp_path / "missing"):
+            assert command("verify", out, option, file) == (1, ANY_REFUSAL)
+    code, report = command("verify", out)
+    assert (code, report["result"]) == (1, "refused")
+
+
+class _Refusal:
+    def __eq__(self, other):
+        return other["code"] == "request.invalid"
+
+
+ANY_REFUSAL = _Refusal()
 
 
 # ---- the report

@@ -1,4 +1,4 @@
-"""``likeness trace | find | verify``: origins of files, what the log holds, proofs of bundles."""
+"""``likeness trace | find | evidence | verify``: origins of files, what the log holds, what it proves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from audit import verify as verifier
 from likeness.cli.arguments import Verbs, add_account, add_verb
 from likeness.cli.output import Exit, Printer, Result
 from likeness.cli.session import actor, open_platform, working
+from likeness.errors import RequestInvalidError
 
 if TYPE_CHECKING:
     from likeness.provenance_search import Results
@@ -51,11 +52,18 @@ def register(verbs: Verbs) -> None:
     finding.add_argument("--file", type=Path, help="a picture or a clip whose origin is asked for; alone")
     finding.add_argument("--csv", type=Path, metavar="FILE", help="write all hits as a table")
     add_account(finding)
+    taking = add_verb(verbs, "evidence", "Write the evidence for a job, with proofs and a report.", evidence)
+    taking.add_argument("job")
+    taking.add_argument("out", type=Path, help="the zip to write")
+    taking.add_argument("--pinned", type=Path, help="a checkpoint of this log that the receiver kept")
+    add_account(taking)
     verifying = add_verb(verbs, "verify", "Check an evidence bundle, offline.", verify)
     verifying.add_argument("bundle", type=Path)
-    verifying.add_argument(
-        "--vkey", type=Path, help="the log's public key, from somebody else than the sender"
-    )
+    trust = verifying.add_mutually_exclusive_group()
+    trust.add_argument("--vkey", type=Path, help="the log's public key, from somebody else than the sender")
+    trust.add_argument("--policy", type=Path, help="a tlog-policy file: which log, and which witnesses")
+    verifying.add_argument("--pinned", type=Path, help="a checkpoint of this log that you kept earlier")
+    verifying.add_argument("--media", type=Path, help="a directory of files to compare with the log")
 
 
 def trace(args: argparse.Namespace, printer: Printer) -> Result:
@@ -81,7 +89,6 @@ def find(args: argparse.Namespace, printer: Printer) -> Result:
     """Entries that all the options meet, newest first, each proven; the question is logged."""
     open_platform()
     from likeness import provenance_search as search
-    from likeness.errors import RequestInvalidError
     from likeness.provenance_query import parse
 
     by = actor(args, "auditor")
@@ -122,9 +129,40 @@ def told(results: Results) -> list[str]:
     return lines
 
 
+def evidence(args: argparse.Namespace, printer: Printer) -> Result:
+    """The bundle of a job; that it was taken is logged."""
+    open_platform()
+    from likeness.provenance_evidence import write_evidence
+
+    with working(printer):
+        entries = write_evidence(
+            args.out, job_id=args.job, by=actor(args, "auditor"), pinned=_text(args.pinned)
+        )
+    document = {"bundle": str(args.out), "entries": len(entries)}
+    return Result(document, [f"{len(entries)} entries with their proofs in {args.out}."])
+
+
 def verify(args: argparse.Namespace, _printer: Printer) -> Result:
     """Exit 1 when anything in the bundle does not hold."""
-    key = args.vkey.read_text(encoding="utf-8") if args.vkey else ""
-    report = verifier.verify(str(args.bundle), vkey=key)
+    report = verifier.verify(
+        str(args.bundle),
+        vkey=_text(args.vkey),
+        policy=_text(args.policy),
+        pinned=_text(args.pinned),
+        media=str(args.media or ""),
+    )
     ok = report["result"] == "verified"
     return Result(report, verifier.describe(report).splitlines(), Exit.DONE if ok else Exit.FAILED)
+
+
+def _text(path: Path | None) -> str:
+    """The text of a file, with its own line ends; an empty one would check nothing."""
+    if path is None:
+        return ""
+    try:
+        text = path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestInvalidError({path.name: [f"Cannot be read: {error}"]}) from error
+    if not text.strip():
+        raise RequestInvalidError({path.name: ["Is empty."]})
+    return text

@@ -23,6 +23,7 @@ SUBMIT_JOBS = frozenset({Role.REQUESTER})
 CANCEL_JOBS = frozenset({Role.REQUESTER, Role.OPERATOR})
 DOWNLOAD = frozenset({Role.REQUESTER, Role.LEGAL, Role.BUSINESS, Role.EXPERT, Role.AUDITOR})
 SEE_LOG = EVERYONE - {Role.REQUESTER}
+SEARCH_LOG = frozenset({Role.AUDITOR})
 
 
 def allows(roles: frozenset[Role], held: Iterable[str]) -> bool:

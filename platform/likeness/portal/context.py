@@ -32,6 +32,7 @@ NAVIGATION = (
     Entry("consents", _("Licences"), "consent-list", "licence", access.EVERYONE),
     Entry("jobs", _("Jobs"), "job-list", "film", access.EVERYONE),
     Entry("provenance", _("Provenance"), "provenance", "search", access.EVERYONE),
+    Entry("verify", _("Check evidence"), "verify", "shield", access.EVERYONE),
     Entry("log", _("Log"), "log-list", "log", access.SEE_LOG),
     Entry("blocklist", _("Blocklist"), "block-list", "block", access.BLOCK),
 )

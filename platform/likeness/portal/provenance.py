@@ -86,22 +86,26 @@ class ProvenanceView(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the empty form."""
-        return self.show(request, "portal/provenance/lookup.html", {"form": LookupForm()})
+        return self._page(request, {"form": LookupForm()})
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Look the file up; it is not kept."""
         form = LookupForm(request.POST, request.FILES)
         if not form.is_valid():
-            return self.show(request, "portal/provenance/lookup.html", {"form": form}, status=422)
+            return self._page(request, {"form": form}, status=422)
         upload = form.cleaned_data["file"]
         try:
             with on_disk(upload) as path:
                 answer = provenance.trace(path, by=self.actor).as_json()
         except DOMAIN_ERRORS as error:
             blame(form, error, field="file")
-            return self.show(request, "portal/provenance/lookup.html", {"form": form}, status=422)
+            return self._page(request, {"form": form}, status=422)
         context = {"form": LookupForm(), "name": upload.name, "answer": answer, **self._told(answer)}
-        return self.show(request, "portal/provenance/lookup.html", context)
+        return self._page(request, context)
+
+    def _page(self, request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+        context["may_search"] = access.allows(access.SEARCH_LOG, self.actor.roles)
+        return self.show(request, "portal/provenance/lookup.html", context, status=status)
 
     def _told(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         """The answer in words; what belongs to another tenant stays unnamed."""

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from likeness.portal import audit, consent, gate, generation, home, identities, provenance, session
+from likeness.portal import (
+    audit,
+    consent,
+    gate,
+    generation,
+    home,
+    identities,
+    provenance,
+    search,
+    session,
+    verify,
+)
 
 urlpatterns = [
     path("", home.HomeView.as_view(), name="home"),
@@ -35,6 +46,9 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/poster/", generation.JobPosterView.as_view(), name="job-poster"),
     path("jobs/<uuid:job_id>/before/", generation.JobBeforeView.as_view(), name="job-before"),
     path("provenance/", provenance.ProvenanceView.as_view(), name="provenance"),
+    path("provenance/search/", search.SearchView.as_view(), name="provenance-search"),
+    path("provenance/evidence/<uuid:job_id>/", search.EvidenceView.as_view(), name="provenance-evidence"),
+    path("verify/", verify.VerifyView.as_view(), name="verify"),
     path("record/", audit.LogListView.as_view(), name="log-list"),
     path("record/checkpoint/", audit.LogCheckpointView.as_view(), name="log-checkpoint"),
     path("record/<int:index>/", audit.LogEntryView.as_view(), name="log-entry"),
