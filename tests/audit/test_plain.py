@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLAIN = ("bundle", "checkpoint", "errors", "events", "leaf", "merkle", "policy", "store", "tiles", "verify")
+PLAIN = (
+    *("bundle", "checkpoint", "errors", "events", "keys", "leaf", "merkle", "policy", "store", "tiles"),
+    *("transit", "verify", "witness", "witness_http"),
+)
 BLOCK = """
 import importlib, sys
 class Blocked:
