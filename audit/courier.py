@@ -7,8 +7,10 @@ from audit.pushing import Connection
 from audit.witness import Answer, Request, Witness
 
 
-def request(connection: Connection, *, name: str) -> Request:
+def request(connection: Connection, *, name: str, old: int | None = None) -> Request:
     """What to carry to a witness of log.policy: the newest head, from the size that it cosigned last.
+
+    `old` is that size where the witness has said another than this log remembers.
 
     Raises:
         WitnessError: log.policy names no such witness.
@@ -17,7 +19,8 @@ def request(connection: Connection, *, name: str) -> Request:
     head = pushing.newest(connection)
     if head is None:
         raise NoCheckpointError("The log has no signed head.")
-    return pushing.request(connection, pushing.cosigned_size(connection, named(name)), *head)
+    key = named(name)
+    return pushing.request(connection, pushing.cosigned_size(connection, key) if old is None else old, *head)
 
 
 def cosign(held: Witness, asked: bytes) -> str:

@@ -60,15 +60,17 @@ class Pusher:
         self._thread = threading.Thread(target=self._run, name="witnesses", daemon=True)
 
     def start(self) -> None:
-        """Begin, with the newest head."""
+        """Begin, with the newest head; safe to call twice."""
         self._fresh.set()
-        self._thread.start()
+        if not self._thread.is_alive():
+            self._thread.start()
 
     def stop(self) -> None:
         """End; a request that is under way is given up."""
         self._stop.set()
         self._fresh.set()
-        self._thread.join(timeout=PAUSE_S)
+        if self._thread.is_alive():
+            self._thread.join(timeout=PAUSE_S)
 
     def note_head(self) -> None:
         """There is a new signed head; returns at once."""

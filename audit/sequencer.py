@@ -212,7 +212,6 @@ def run(stop: threading.Event, *, batch: int = 1000, poll_s: float = 0.015) -> N
             a person can decide.
     """
     holder, pusher = signer.local(), Pusher(connect)
-    pusher.start()
     try:
         while not stop.is_set():
             try:
@@ -242,7 +241,7 @@ def _work(sequencer: Sequencer, pusher: Pusher, stop: threading.Event, batch: in
     else:
         return
     sequencer.start()
-    pusher.note_head()
+    pusher.start()
     log.info("the sequencer works at size %d", sequencer.size)
     # Polling beats NOTIFY: a notification per append serialises commits (audit.md, 4).
     while not stop.is_set():

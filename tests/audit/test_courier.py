@@ -68,6 +68,8 @@ def test_witness_that_refuses_says_why(log, outside):
     sequence(3)
     with pytest.raises(WitnessError, match="409: this witness cosigned a tree of 6"):
         courier.cosign(outside, str(courier.request(log, name="regulator")).encode())
+    asked = courier.request(log, name="regulator", old=6)
+    assert courier.accept(log, courier.cosign(outside, str(asked).encode())) == 9
     with pytest.raises(WitnessError, match="400"):
         courier.cosign(outside, b"nonsense")
 

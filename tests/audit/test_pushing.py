@@ -1,3 +1,4 @@
+import socket
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -217,6 +218,36 @@ def test_witness_that_knows_an_older_or_newer_size_is_asked_from_there(
     pusher.start()
     wait_until(lambda: selectors.witness_health().size == 8)
     assert not selectors.witness_health().frozen
+
+
+@pytest.fixture
+def silent():
+    """A server that takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_witness_that_never_answers_holds_nobody_up(live_database, home, make_witness, silent, monkeypatch):
+    monkeypatch.setattr(pushing, "TIMEOUT_S", 3.0)
+    place = make_witness("one")
+    sequence(0)
+    name(home, place, quorum="one")
+    (home / "log.policy").write_text(
+        (home / "log.policy").read_text().replace((place / "url").read_text().strip(), silent)
+    )
+    stop = threading.Event()
+    thread = threading.Thread(target=sequencer.run, args=(stop,))
+    thread.start()
+    try:
+        for _ in range(5):
+            with transaction.atomic():
+                event = GateDecided(job="job-1", stage="submit", decision="refuse")
+                event_id = services.append(event, actor=ACTOR)
+            assert selectors.receipt(event_id, timeout_s=2.5)
+    finally:
+        stop.set()
+        thread.join(8)
+    assert not thread.is_alive()
 
 
 def test_head_that_does_not_change_is_confirmed_again(live_database, home, make_witness, pusher, monkeypatch):

@@ -35,6 +35,9 @@ def register(verbs: Verbs) -> None:
     asking = add_verb(actions, "request", "Write what a courier carries to a witness.", request)
     asking.add_argument("--out", type=Path, required=True)
     asking.add_argument("--witness", default="", help="its name in log.policy")
+    asking.add_argument(
+        "--old", type=int, metavar="SIZE", help="the size that the witness says it cosigned last"
+    )
     taking = add_verb(actions, "accept", "Store the cosigned checkpoint that a courier brought back.", accept)
     taking.add_argument("note", type=Path)
     add_verb(actions, "status", "Show every witness of this log, and any alarm.", status)
@@ -95,7 +98,7 @@ def request(args: argparse.Namespace, _printer: Printer) -> Result:
     with _connect() as connection:
         from audit import courier
 
-        asked = courier.request(connection, name=args.witness)
+        asked = courier.request(connection, name=args.witness, old=args.old)
     args.out.write_bytes(str(asked).encode())
     return Result(
         {"out": str(args.out), "old": asked.old},
