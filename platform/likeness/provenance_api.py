@@ -175,7 +175,7 @@ class SearchView(APIView):
 class EvidenceBody(serializers.Serializer[Any]):
     """The caller's own checkpoint of the log, as it was served then."""
 
-    pinned = serializers.CharField(max_length=65_536, trim_whitespace=False)
+    pinned = serializers.CharField(max_length=65_536, trim_whitespace=False, default="", allow_blank=True)
 
 
 class EvidenceView(APIView):

@@ -231,9 +231,17 @@ def test_a_rare_glyph_is_drawn_when_the_font_lacks_it(font):
     assert pdf.write(document(title="\U0003134a"))
 
 
-def test_what_typst_refuses_is_told(monkeypatch):
+def test_a_picture_that_cannot_be_read_is_left_out(font):
+    broken = pdf.write(document(pictures=[("broken", b"\xff\xd8 no picture")]))
+    assert broken.startswith(b"%PDF")
+
+
+def test_what_typst_refuses_is_told(monkeypatch, tmp_path):
+    bad = tmp_path / "report.typ"
+    bad.write_text("#panic()")
+    monkeypatch.setattr(pdf, "TEMPLATE", bad)
     with pytest.raises(ReportError):
-        pdf.write(document(pictures=[("broken", b"no picture")]))
+        pdf.write(document())
 
 
 def test_drawn_lines_keep_every_letter_and_break_in_time():

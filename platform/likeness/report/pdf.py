@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -91,16 +92,19 @@ class _Setting:
 def write(document: Document) -> bytes:
     """The PDF; the same document gives the same bytes.
 
+    A glyph that the Chinese font does not have is drawn; a picture that cannot be read is left out.
+
     Raises:
-        ReportError: typst refuses it, even with drawn text.
+        ReportError: typst refuses it all the same.
     """
     font = chinese_font()
-    if font:
-        try:
-            return _compiled(document, _Setting(font))
-        except ReportError:  # a glyph that the font does not have
-            pass
-    return _compiled(document, _Setting(""))
+    attempts = [(document, font)] if font else []
+    attempts += [(document, ""), (replace(document, pictures=()), "")]
+    for asked, family in attempts[:-1]:
+        with suppress(ReportError):
+            return _compiled(asked, _Setting(family))
+    asked, family = attempts[-1]
+    return _compiled(asked, _Setting(family))
 
 
 @cache

@@ -32,6 +32,8 @@ PAGES = {
     "job-poster": ALL,
     "job-before": ALL,
     "provenance": ALL,
+    "provenance-search": {"auditor"},
+    "verify": ALL,
     "log-list": ALL - {"requester"},
     "block-list": {"legal", "operator"},
 }
@@ -43,7 +45,12 @@ CHANGES = {
     "block-remove": {"legal"},
 }
 ELSEWHERE = {"sign-in", "sign-out", "language"}  # test_session
-WITH_LOG = {"log-entry", "log-proof", "log-checkpoint"}  # test_audit: they need a running log
+WITH_LOG = {
+    "log-entry",
+    "log-proof",
+    "log-checkpoint",
+    "provenance-evidence",
+}  # test_audit: they need a running log
 
 
 @pytest.fixture
