@@ -4,6 +4,9 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audit import events, leaf, merkle
 from audit.errors import EventError, PersonalDataError
@@ -197,3 +200,23 @@ def test_keys_cover_every_way_to_find_an_entry():
         (KeyKind.TENANT, "demo"),
     ]
     assert found == {(kind.value, leaf.key(kind, value)) for kind, value in expected}
+
+
+TOKENS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)
+NUMBERS = st.integers(-leaf.MAX_INTEGER, leaf.MAX_INTEGER)
+VALUES = st.dictionaries(TOKENS, TOKENS | NUMBERS | st.lists(TOKENS, max_size=4), max_size=12)
+
+
+@given(VALUES)
+def test_canonical_form_is_that_of_rfc_8785(values):
+    assert leaf._canonical(values) == rfc8785.dumps(values)
+
+
+@given(st.text("0123456789abcX", min_size=1, max_size=30))
+def test_no_number_stands_alone_in_a_run_of_letters_and_digits_of_another_length(text):
+    found = leaf._PHONE.search(text) or leaf._ID_CARD.search(text) or leaf._EMAIL.search(text)
+    assert not found or len(text) in leaf._NUMBER_LENGTHS
+
+
+def test_number_beside_chinese_text_is_seen():
+    assert leaf.personal_data("号码13812345678在此处")
