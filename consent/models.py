@@ -65,6 +65,7 @@ class Identity(models.Model):
     kind = models.CharField(max_length=10, choices=[(str(value), str(value)) for value in catalogue.Kind])
     enrolled_by = models.CharField(max_length=64)
     created = models.DateTimeField(default=timezone.now, editable=False)
+    erased = models.DateTimeField(null=True)  # since when name, pictures and documents are gone
 
     class Meta:
         """What the database itself enforces."""

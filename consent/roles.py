@@ -18,6 +18,7 @@ class Action(StrEnum):
     REVOKE = "revoke"
     BLOCK = "block"
     UNBLOCK = "unblock"
+    ERASE = "erase"
 
 
 ALLOWED: Mapping[Action, frozenset[str]] = {
@@ -28,6 +29,7 @@ ALLOWED: Mapping[Action, frozenset[str]] = {
     Action.REVOKE: frozenset({"requester", "operator", "legal", "business"}),
     Action.BLOCK: frozenset({"legal", "operator"}),
     Action.UNBLOCK: frozenset({"legal"}),
+    Action.ERASE: frozenset({"legal"}),
 }
 
 

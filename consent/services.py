@@ -70,6 +70,8 @@ def add_portrait(identity_id: str, *, data: bytes, by: Actor) -> Portrait:
     roles.require(by, Action.ENROL)
     person = rows.lock_identity(identity_id, tenant=by.tenant)
     (analysis,) = checks.analyses([data])
+    if person.erased is not None:
+        raise StateError(f"Identity {person.id} was erased on {person.erased:%Y-%m-%d}.")
     asset = person.assets.filter(shredded__isnull=True).first()
     if asset is None:  # everything was destroyed by a withdrawal: the person enrols anew
         asset = material.new_asset(by.tenant, identity=person)

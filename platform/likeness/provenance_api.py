@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 import uuid
-from pathlib import Path
 from typing import Any, cast
 
 from django.core.files.uploadedfile import UploadedFile
@@ -18,13 +15,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.events import Actor
-from likeness import provenance, provenance_evidence, provenance_search
+from likeness import provenance, provenance_search
 from likeness.accounts.models import User
 from likeness.errors import RequestInvalidError
+from likeness.portal.evidence import as_file, evidence_file
 from likeness.portal.uploads import on_disk, opened
 from likeness.provenance_query import FIELDS, parse
-
-EXPORT_TYPES = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 
 
 class ProvenanceBody(serializers.Serializer[Any]):
@@ -196,33 +192,8 @@ class EvidenceView(APIView):
         return evidence_file(str(job_id), by=_actor(request), pinned=body.validated_data["pinned"])
 
 
-def evidence_file(job_id: str, *, by: Actor, pinned: str = "") -> HttpResponse:
-    """The bundle of a job as an attachment."""
-    with tempfile.TemporaryDirectory(prefix="evidence-") as folder:
-        out = Path(folder) / "bundle.zip"
-        provenance_evidence.write_evidence(out, job_id=job_id, by=by, pinned=pinned)
-        content = out.read_bytes()
-    headers = {
-        "Content-Disposition": f'attachment; filename="{job_id}.zip"',
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, no-store",
-    }
-    return HttpResponse(content, "application/zip", headers=headers)
-
-
 def _actor(request: Request) -> Actor:
     return cast(User, request.user).actor  # the default permission let no one else through
-
-
-def as_file(found: provenance_search.Results, kind: str) -> HttpResponse:
-    """The hits as an attachment, ``json`` or ``csv``."""
-    text = found.as_csv() if kind == "csv" else json.dumps(found.as_json(), ensure_ascii=False, indent=1)
-    headers = {
-        "Content-Disposition": f'attachment; filename="provenance.{kind}"',
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, no-store",
-    }
-    return HttpResponse(text, content_type=EXPORT_TYPES[kind], headers=headers)
 
 
 def _content(upload: UploadedFile[Any] | None) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,18 +22,31 @@ from generation import blobs
 from generation import selectors as jobs
 from likeness.accounts.roles import Role
 from likeness.errors import RoleError
-from likeness.report import content, pdf
 
 if TYPE_CHECKING:
-    from audit.selectors import Entry
+    from audit.selectors import CheckpointView, Entry
     from consent.models import Consent
     from generation.models import Job
 
-LANGUAGES = {"en": "en", "zh-Hans": "zh-hans"}
-"""Languages of the report: the ending of its file, and the portal's name of it."""
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a report is made of: the records, the entries, the head, and what the verifier says of them."""
+
+    job: Job
+    consents: Sequence[Consent]
+    entries: Sequence[Entry]
+    head: CheckpointView
+    verdict: Mapping[str, Any]
 
 
-def write_evidence(out: Path, *, job_id: str, by: Actor, pinned: str = "") -> Sequence[Entry]:
+Reports = Callable[[Told], Mapping[str, bytes]]
+"""Tells the evidence to people: files by name. The portal has one, with its words."""
+
+
+def write_evidence(
+    out: Path, *, job_id: str, by: Actor, reports: Reports, pinned: str = ""
+) -> Sequence[Entry]:
     """Write the bundle of a job and log that it was taken; gives its entries.
 
     ``pinned`` is a checkpoint that the receiver kept: the bundle then proves that the log extends it.
@@ -42,7 +55,7 @@ def write_evidence(out: Path, *, job_id: str, by: Actor, pinned: str = "") -> Se
         RoleError: the person is no auditor.
         NotFoundError: no such job in this tenant.
         AuditError: the log has no signed head, does not hold the entries, or does not extend the checkpoint.
-        ReportError: the report could not be set.
+        ReportError: a report could not be set.
     """
     if not by.has(Role.AUDITOR):
         raise RoleError("Only an auditor takes evidence.")
@@ -53,12 +66,8 @@ def write_evidence(out: Path, *, job_id: str, by: Actor, pinned: str = "") -> Se
     indexes = [entry.index for entry in entries]
     head = export.head_of(indexes, pinned=pinned)
     evidence = replace(export.evidence(indexes, head=head, pinned=pinned), extra=_credentials(job, entries))
-    told = content.Told(job, rows, entries, head, _verdict(evidence, pinned))
-    reports = {
-        f"report.{ending}.pdf": pdf.write(content.document(told, language=language))
-        for ending, language in LANGUAGES.items()
-    }
-    write_bundle(out, replace(evidence, extra={**evidence.extra, **reports}))
+    told = Told(job, rows, entries, head, _verdict(evidence, pinned))
+    write_bundle(out, replace(evidence, extra={**evidence.extra, **reports(told)}))
     with transaction.atomic():
         digest = hashlib.sha256(out.read_bytes()).hexdigest()
         audit.append(AuditDisclosed(bundle=digest, entries=len(entries), job=job.id.hex), actor=by)

@@ -34,6 +34,7 @@ LIKENESS_PORT = env.integer("PORT", default=8080, low=1, high=65535)
 LIKENESS_KEYRING = "likeness.keyring.FileKeyring"
 LIKENESS_FACE_EMBEDDER = "generation.enrolment.analyse"
 LIKENESS_REVOCATION_HANDLERS = ["generation.services.withdraw"]
+LIKENESS_ERASURE_HANDLERS = ["generation.erasing.erase", "likeness.erasure.forget_answers"]
 
 # ---- Django
 INSECURE_SECRET_KEY = "local-only-" + "insecure-" * 5  # likeness.checks refuses it in production

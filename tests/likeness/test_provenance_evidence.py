@@ -24,7 +24,8 @@ from likeness import provenance_evidence
 from likeness.accounts import services as accounts
 from likeness.cli.main import main
 from likeness.errors import ReportError, RoleError
-from likeness.report import content, drawn, pdf
+from likeness.portal import report as content
+from likeness.report import drawn, pdf
 from likeness.report.pdf import Document, Fact, Section
 from tests.likeness.conftest import JOB, MARK
 from tests.likeness.portal.conftest import make_job
@@ -68,7 +69,8 @@ def case(story, people, tmp_path):
 
     def make(**changes):
         out = tmp_path / "bundle.zip"
-        entries = provenance_evidence.write_evidence(out, **{"job_id": JOB, "by": auditor, **changes})
+        asked = {"job_id": JOB, "by": auditor, "reports": content.reports, **changes}
+        entries = provenance_evidence.write_evidence(out, **asked)
         return out, entries
 
     return SimpleNamespace(make=make, job=job, story=story, auditor=auditor)

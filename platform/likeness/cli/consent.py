@@ -1,4 +1,4 @@
-"""``likeness enrol | submit | approve | reject | revoke | block``: whose face, and what they agreed to."""
+"""``likeness enrol | submit | approve | reject | revoke | erase | block``: whose face, what was agreed."""
 
 from __future__ import annotations
 
@@ -44,6 +44,10 @@ def register(verbs: Verbs) -> None:
         ending.add_argument("consent")
         ending.add_argument("--reason", required=True)
         add_account(ending)
+    erasing = add_verb(verbs, "erase", "Erase a person: pictures, keys, documents, names, outputs.", erase)
+    erasing.add_argument("identity")
+    erasing.add_argument("--for-good", action="store_true", required=True, help="nothing brings it back")
+    add_account(erasing)
     blocking = add_verb(verbs, "block", "Put the face of a photo on the blocklist.", block)
     blocking.add_argument("photo", type=Path)
     blocking.add_argument("--reason", required=True)
@@ -105,6 +109,18 @@ def revoke(args: argparse.Namespace, _printer: Printer) -> Result:
         args.consent, reason=args.reason, by=actor(args, "legal", "business", "operator")
     )
     return Result(_row(consent), [f"Licence {consent.id} is {consent.state}; its outputs are withdrawn."])
+
+
+def erase(args: argparse.Namespace, _printer: Printer) -> Result:
+    """Erase a person; the log keeps its proofs, which name nobody."""
+    open_platform()
+    from dataclasses import asdict
+
+    from consent import erasure
+
+    done = asdict(erasure.erase(args.identity, by=actor(args, "legal")))
+    told = ", ".join(f"{count} {what}" for what, count in done.items())
+    return Result({"identity": args.identity, **done}, [f"{args.identity} is erased: {told}."])
 
 
 def block(args: argparse.Namespace, _printer: Printer) -> Result:

@@ -132,12 +132,12 @@ def told(results: Results) -> list[str]:
 def evidence(args: argparse.Namespace, printer: Printer) -> Result:
     """The bundle of a job; that it was taken is logged."""
     open_platform()
+    from likeness.portal.report import reports
     from likeness.provenance_evidence import write_evidence
 
     with working(printer):
-        entries = write_evidence(
-            args.out, job_id=args.job, by=actor(args, "auditor"), pinned=_text(args.pinned)
-        )
+        by, pinned = actor(args, "auditor"), _text(args.pinned)
+        entries = write_evidence(args.out, job_id=args.job, by=by, pinned=pinned, reports=reports)
     document = {"bundle": str(args.out), "entries": len(entries)}
     return Result(document, [f"{len(entries)} entries with their proofs in {args.out}."])
 

@@ -122,10 +122,11 @@ class Demo:
         return trace
 
     def _evidence(self, job: Job) -> tuple[Sequence[Any], str]:
-        from likeness import provenance_evidence
+        from likeness.portal.report import reports
+        from likeness.provenance_evidence import write_evidence
 
         bundle = self.out / "bundle.zip"
-        entries = provenance_evidence.write_evidence(bundle, job_id=str(job.id), by=self.people["auditor"])
+        entries = write_evidence(bundle, job_id=str(job.id), by=self.people["auditor"], reports=reports)
         verifier, key = self.out / "verify.py", self.out / "log.vkey"
         verifier.write_bytes(VERIFIER.read_bytes())
         key.write_text(f"{log.log_key()}\n")

@@ -19,11 +19,11 @@ from audit.events import TYPES
 from likeness import provenance_search
 from likeness.errors import RequestInvalidError
 from likeness.portal import access, people
+from likeness.portal.evidence import as_file, evidence_file
 from likeness.portal.forms import blame
 from likeness.portal.pages import DOMAIN_ERRORS, Page
 from likeness.portal.uploads import opened
 from likeness.portal.wording.events import Told, tell
-from likeness.provenance_api import as_file, evidence_file
 from likeness.provenance_query import Query, parse
 from likeness.provenance_search import Hit, Results
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils import translation
 
@@ -16,25 +15,30 @@ from likeness.portal.wording import evidence as words
 from likeness.portal.wording.events import tell
 from likeness.portal.wording.states import chip
 from likeness.portal.wording.terms import word
+from likeness.provenance_evidence import Told
+from likeness.report import pdf
 from likeness.report.pdf import Document, Fact, Section
 
 if TYPE_CHECKING:
-    from audit.selectors import CheckpointView, Entry
+    from audit.selectors import Entry
     from consent.models import Consent
     from generation.models import Job
 
 LEAF_DIGITS = 16
+LANGUAGES = {"en": "en", "zh-Hans": "zh-hans"}
+"""Languages of the report: the ending of its file, and the portal's name of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a report is made of: the records, the entries, the head, and what the verifier says of them."""
+def reports(told: Told) -> dict[str, bytes]:
+    """The report in every language, by the name of its file.
 
-    job: Job
-    consents: Sequence[Consent]
-    entries: Sequence[Entry]
-    head: CheckpointView
-    verdict: Mapping[str, Any]
+    Raises:
+        ReportError: it could not be set.
+    """
+    return {
+        f"report.{ending}.pdf": pdf.write(document(told, language=language))
+        for ending, language in LANGUAGES.items()
+    }
 
 
 def document(told: Told, *, language: str) -> Document:
