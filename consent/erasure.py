@@ -73,7 +73,7 @@ def _blank(person: Identity, *, keys: int, outputs: int) -> Erased:
     """Take every word and every picture out of the rows; ids, hashes of papers and states are left."""
     portraits = person.portraits.count()
     person.portraits.all().delete()
-    person.name, person.erased = "", timezone.now()
+    person.name, person.erased = person.id, timezone.now()  # pages go on to call them something
     person.save(update_fields=["name", "erased"])
     documents = details = 0
     for row in person.consents.all():

@@ -65,7 +65,7 @@ BEGIN
         PERFORM consent_refuse('identity_erased', 'an erasure is never undone');
     END IF;
     IF NEW.erased IS NOT NULL AND (
-        NEW.name <> '' OR EXISTS (SELECT 1 FROM consent_portrait p WHERE p.identity_id = NEW.id)
+        NEW.name <> NEW.id OR EXISTS (SELECT 1 FROM consent_portrait p WHERE p.identity_id = NEW.id)
         OR EXISTS (SELECT 1 FROM consent_asset a WHERE a.identity_id = NEW.id AND a.wrapped_key IS NOT NULL)
         OR EXISTS (SELECT 1 FROM consent_consent c WHERE c.identity_id = NEW.id
             AND c.state IN ('subject_signed', 'in_review', 'active', 'suspended'))

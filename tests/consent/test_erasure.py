@@ -47,7 +47,7 @@ def test_nothing_of_the_person_is_left(world, commits):
     done = commits(row.identity, world.by["legal"])
     assert done == Erased(portraits=2, keys=1, documents=1, details=1, outputs=2)
     person = Identity.objects.get()
-    assert (person.name, person.erased is not None) == ("", True)
+    assert (person.name, person.erased is not None) == (person.id, True)
     assert not Portrait.objects.exists()
     assert not Template.objects.exists()
     assert not Asset.objects.filter(wrapped_key__isnull=False).exists()
@@ -134,7 +134,7 @@ FORBIDDEN = {
     "words of a step emptied": "UPDATE consent_step SET reason = ''",
     "a step removed": "DELETE FROM consent_step",
     "erased with a name": "UPDATE consent_identity SET erased = now()",
-    "erased with pictures": "UPDATE consent_identity SET erased = now(), name = ''",
+    "erased with pictures": "UPDATE consent_identity SET erased = now(), name = id",
 }
 AFTERWARDS = {
     "the name comes back": "UPDATE consent_identity SET name = 'x'",

@@ -191,3 +191,18 @@ def test_the_command_erases_for_good(known, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["portraits"] == 1
     assert not Step.objects.exclude(reason="").exists()
     assert known.job.id.hex == JOB
+
+
+def test_the_pages_of_an_erased_person_say_so(known, people):
+    from django.test import Client
+    from django.urls import reverse
+
+    person, licence = known.story.person, known.story.licence
+    erasure.erase(person.id, by=known.story.by["legal"])
+    client = Client()
+    client.force_login(people["legal"])
+    page = client.get(reverse("consent-detail", args=[licence.id])).content.decode()
+    assert "The person was erased" in page
+    assert "not the one that was signed" not in page
+    for name, which in (("consent-list", []), ("identity-list", []), ("identity-detail", [person.id])):
+        assert person.id in client.get(reverse(name, args=which)).content.decode()

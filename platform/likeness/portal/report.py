@@ -95,7 +95,7 @@ def _licence(row: Consent) -> dict[str, tuple[str, bool]]:
         f"{word('role', approval.role)} ({approval.person})" for approval in row.approvals.all()
     )
     return {
-        "name": (row.identity.name or str(words.ERASED), False),
+        "name": (str(words.ERASED) if row.identity.erased else row.identity.name, False),
         "identity": (f"{row.identity_id} · {row.identity.subject}", True),
         "consent": (row.id, True),
         "state": (str(chip(row.state).label), False),
