@@ -243,11 +243,15 @@ def _work(sequencer: Sequencer, pusher: Pusher, stop: threading.Event, batch: in
     sequencer.start()
     pusher.start()
     log.info("the sequencer works at size %d", sequencer.size)
-    # Polling beats NOTIFY: a notification per append serialises commits (audit.md, 4).
+    # Polling beats NOTIFY: a notification per append serialises commits (audit.md, 4). A short pause after a
+    # batch that was not full gathers more rows for the next: without it the sequencer took three times the
+    # processor time for an entry (370 us against 115, one writer), which the writers then lack.
     while not stop.is_set():
-        if sequencer.pending():
-            sequencer.step(batch)
-            sequencer.publish()
-            pusher.note_head()
-        else:
+        if not sequencer.pending():
             stop.wait(poll_s)
+            continue
+        taken = sequencer.step(batch)
+        sequencer.publish()
+        pusher.note_head()
+        if taken < batch:
+            stop.wait(poll_s / 3)
