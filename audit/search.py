@@ -19,7 +19,7 @@ from audit.models import Entry as Row
 from audit.selectors import MAX_INDEX, Entry
 
 BATCH = 500
-BUDGET = 5_000
+BUDGET = 2_000
 """Entries that one question may read; where it stops, the next one goes on."""
 SLACK = timedelta(minutes=15)
 """How far the order of the log may differ from that of the clock: the length of the longest transaction."""
