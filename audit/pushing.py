@@ -89,6 +89,8 @@ class Pusher:
             except (psycopg.Error, AuditError, OSError) as error:
                 log.warning("the witnesses were not asked: %s", error)
                 wait_s = PAUSE_S * 5
+            except Exception:  # the edge of the thread: without it nobody would be asked ever again
+                log.exception("the witnesses were not asked")
             self._stop.wait(PAUSE_S)
             self._fresh.wait(wait_s)
 
@@ -102,7 +104,7 @@ class Pusher:
             try:
                 self._ask(connection, key, peer, url)
                 peer.delay_s = peer.ask_at = 0.0
-            except (httpx.HTTPError, WitnessError, NoteError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError, WitnessError, NoteError) as error:
                 peer.delay_s = min(LATEST_S, max(PAUSE_S, peer.delay_s * 2))
                 peer.ask_at = now + peer.delay_s
                 log.warning("the witness %s gave no cosignature: %s", name, error)

@@ -45,6 +45,7 @@ class Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
+    server_version, sys_version = "likeness-witness", ""
     timeout = SLOWEST_CLIENT_S
 
     def do_POST(self) -> None:

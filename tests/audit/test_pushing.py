@@ -289,6 +289,18 @@ def test_useless_answer_is_neither_stored_nor_an_alarm(
     assert not selectors.witness_health().frozen
 
 
+@pytest.mark.parametrize("url", ["http://[::bad", "http://w:99999", "nowhere", "ftp://w"])
+def test_address_that_is_none_is_tried_again_later(live_database, home, make_witness, url):
+    place = make_witness("one")
+    sequence(0)
+    name(home, place, quorum="one")
+    text = (home / "log.policy").read_text()
+    (home / "log.policy").write_text(text.replace((place / "url").read_text().strip(), url))
+    with sequencer.connect() as connection:
+        assert Pusher(sequencer.connect)._ask_all(connection, witnesses.load()) > 0
+    assert not selectors.witness_health().frozen
+
+
 def test_refusal_freezes_the_log_until_a_person_lets_it_go_on(live_database, home, make_witness, monkeypatch):
     place = make_witness()
     sequence(2)
