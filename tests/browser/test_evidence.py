@@ -1,4 +1,4 @@
-"""An auditor with a video of unknown origin: to its entries, a verified bundle and a report, in the portal."""
+"""An auditor with a video of unknown origin: to its entries, a verified bundle, a report, in the portal."""
 
 from __future__ import annotations
 
