@@ -113,7 +113,7 @@ def test_a_cancelled_job_stops_in_the_middle(ready: Job, quick: Studio, monkeypa
     )
     services.run_chunk(chunk_of(ready).pk)
     assert _is(ready, "cancelled")
-    assert chunk_of(ready).state == "failed"
+    assert chunk_of(ready).state == "cancelled"
     assert not list(transitions.scratch(ready.pk).glob("*.mp4*"))
 
 
@@ -152,7 +152,7 @@ def test_a_face_blocked_while_the_job_runs_stops_it(ready: Job, quick: Studio, m
     services.run_chunk(chunk_of(ready).pk)
     assert _is(ready, "refused")
     assert ready.code == "face.blocked"
-    assert chunk_of(ready).state == "failed"
+    assert chunk_of(ready).state == "cancelled"
 
 
 def test_a_face_that_the_first_look_missed_stops_the_job(quick: Studio, sent: Any, monkeypatch: Any) -> None:
@@ -254,11 +254,26 @@ def test_a_database_that_goes_away_in_the_middle_lets_the_chunk_run_again(
     assert chunk_of(ready).attempts == 2
 
 
-def test_a_lost_connection_in_the_middle_stops_the_chunk(ready: Job, monkeypatch: Any) -> None:
-    interrupting(monkeypatch, connection.close)
-    services.run_chunk(chunk_of(ready).pk)
+def test_a_lost_connection_in_the_middle_stops_the_chunk_which_runs_again(
+    ready: Job, work: Any, sent: Any, monkeypatch: Any
+) -> None:
+    with monkeypatch.context() as patched:
+        interrupting(patched, connection.close)
+        services.run_chunk(chunk_of(ready).pk)
     assert _is(ready, "running")
-    assert Chunk.objects.get(job=ready).frames_done == 0
+    assert (chunk_of(ready).state, chunk_of(ready).frames_done) == ("running", 0)
+    assert not list(transitions.scratch(ready.pk).glob("*.mp4*"))
+    sent.clear()
+    assert services.reap() == 1
+    work()
+    assert _is(ready, "done")
+
+
+def test_an_output_without_the_likeness_is_not_delivered(ready: Job, work: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(fakes.FakeSwapper, "strength", 0.0)
+    work()
+    assert _is(ready, "failed")
+    assert (ready.code, ready.output_sha256) == ("face.none", "")
 
 
 def test_a_chunk_is_tried_three_times(ready: Job, sent: Any, monkeypatch: Any) -> None:
