@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import socket
 import stat
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 from likeness.errors import HomeRefusedError
 
 SOCKET_FOLDER_MAX = 90  # sun_path holds 108 bytes; "/.s.PGSQL.5432" goes on top
+ELSEWHERE = Path("/var/lib/likeness")  # state that no package manages (FHS 3.0, 5.8)
 SERVER_USERS = ("postgres", "likeness", "nobody")
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "glusterfs", "ceph"})
 
@@ -67,9 +69,43 @@ def claim(home: Path, *, user: ServerUser) -> None:
         home.mkdir(parents=True)
         home.chmod(0o711 if user.drop else 0o700)
     _refuse_network(home)
-    _refuse_unreachable(home, user)
     _refuse_other_owner(home / "pg", user)
     _refuse_other_machine(home)
+
+
+def settle(home: Path, *, user: ServerUser) -> None:
+    """Give the server a place that its user can enter; call it with the home's lock held.
+
+    A closed parent directory is never opened. Where one stands between root's home and the server's user, pg/
+    and run/ become links to a directory under ``ELSEWHERE``.
+
+    Raises:
+        HomeRefusedError: no such place either.
+    """
+    if (home / "pg").is_symlink() or (blocked := closed_folder(home, user)) is None:
+        return
+    place = ELSEWHERE / secrets.token_hex(8)
+    if (home / "pg").exists() or closed_folder(ELSEWHERE.parent, user) is not None:
+        raise HomeRefusedError(f"{blocked} cannot be entered by the user {user.name}, who runs PostgreSQL.")
+    for folder in (ELSEWHERE, place):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o711)
+    for name in ("run", "pg"):  # pg last: it says that all is done
+        (home / name).unlink(missing_ok=True)
+        (home / name).symlink_to(place / name)
+
+
+def closed_folder(path: Path, user: ServerUser) -> Path | None:
+    """Give the first directory on the way to the path that the server's user cannot enter, or None."""
+    if not user.drop:
+        return None
+    for folder in (*reversed(path.resolve().parents), path.resolve()):
+        facts = folder.stat()
+        mine, ours = facts.st_uid == user.uid, facts.st_gid == user.gid
+        bit = stat.S_IXUSR if mine else stat.S_IXGRP if ours else stat.S_IXOTH
+        if not facts.st_mode & bit:
+            return folder
+    return None
 
 
 def machine_id() -> str:
@@ -96,19 +132,6 @@ def _refuse_network(home: Path) -> None:
     kind = file_system(home.resolve())
     if kind in NETWORK_FILE_SYSTEMS:
         raise HomeRefusedError(f"{home} lies on {kind}, a network file system: a database there is not safe.")
-
-
-def _refuse_unreachable(home: Path, user: ServerUser) -> None:
-    if not user.drop:
-        return
-    for folder in (home, *home.resolve().parents):
-        facts = folder.stat()
-        mine, ours = facts.st_uid == user.uid, facts.st_gid == user.gid
-        bit = stat.S_IXUSR if mine else stat.S_IXGRP if ours else stat.S_IXOTH
-        if not facts.st_mode & bit:
-            raise HomeRefusedError(
-                f"{folder} cannot be entered by the user {user.name}, who runs PostgreSQL."
-            )
 
 
 def _refuse_other_owner(data: Path, user: ServerUser) -> None:

@@ -41,13 +41,13 @@ class EmbeddedPostgres:
 
     @property
     def data(self) -> Path:
-        """The cluster's data directory."""
-        return self.home / "pg"
+        """The cluster's data directory, where links lead: the server's user cannot follow all of them."""
+        return (self.home / "pg").resolve()
 
     @property
     def run(self) -> Path:
-        """The directory of the socket."""
-        return self.home / "run"
+        """The directory of the socket, likewise."""
+        return (self.home / "run").resolve()
 
     @property
     def passfile(self) -> Path:
@@ -65,6 +65,7 @@ class EmbeddedPostgres:
         """
         homes.claim(self.home, user=self.user)
         with self._lock():
+            homes.settle(self.home, user=self.user)
             if not (self.data / "PG_VERSION").exists():
                 self._init()
             if not self.alive():

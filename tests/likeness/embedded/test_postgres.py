@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from likeness.embedded import home as homes
 from likeness.embedded import passwords
 from likeness.embedded.postgres import EmbeddedPostgres
 from likeness.errors import EmbeddedPostgresError
@@ -142,3 +143,20 @@ def test_the_server_outlives_the_process_that_started_it(folder):
     server = EmbeddedPostgres(home)
     assert server.alive()
     server.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has homes that the server's user cannot enter")
+def test_root_runs_a_server_below_a_closed_directory(folder, monkeypatch):
+    monkeypatch.setattr(homes, "ELSEWHERE", folder / "elsewhere")
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    server = EmbeddedPostgres(closed / "home", options=("fsync=off",))
+    with psycopg.connect(server.ensure()) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    other_spelling = (
+        f"host={closed / 'home' / 'run'} user=postgres dbname=likeness passfile={server.passfile}"
+    )
+    psycopg.connect(other_spelling).close()
+    server.stop()
+    assert EmbeddedPostgres(closed / "home").data == server.data
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
