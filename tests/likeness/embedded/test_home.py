@@ -81,6 +81,22 @@ def test_a_server_that_lost_its_way_is_not_replaced_by_an_empty_one(closed, monk
         homes.settle(closed / "home", user=STRANGER)
 
 
+def test_a_home_of_our_own_may_be_passed_through(tmp_path):
+    home = tmp_path / "home"
+    (home / "weights").mkdir(parents=True)
+    home.chmod(0o700)
+    homes._open_own(home, STRANGER)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o711
+
+
+def test_a_home_with_other_things_in_it_stays_closed(tmp_path):
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    home.chmod(0o700)
+    homes._open_own(home, STRANGER)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
 def test_an_open_home_keeps_its_server(tmp_path):
     homes.settle(tmp_path, user=ME)
     assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -15,9 +16,11 @@ import psycopg
 import pytest
 
 from likeness.embedded import home as homes
-from likeness.embedded import passwords
+from likeness.embedded import passwords, programs
 from likeness.embedded.postgres import EmbeddedPostgres
 from likeness.errors import EmbeddedPostgresError
+
+site = programs._site
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +153,9 @@ def test_root_runs_a_server_below_a_closed_directory(folder, monkeypatch):
     monkeypatch.setattr(homes, "ELSEWHERE", folder / "elsewhere")
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
+    for part in programs.PARTS:
+        shutil.copytree(site() / part, closed / "wheel" / part, symlinks=True)
+    monkeypatch.setattr(programs, "_site", lambda: closed / "wheel")
     server = EmbeddedPostgres(closed / "home", options=("fsync=off",))
     with psycopg.connect(server.ensure()) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
@@ -159,4 +165,5 @@ def test_root_runs_a_server_below_a_closed_directory(folder, monkeypatch):
     psycopg.connect(other_spelling).close()
     server.stop()
     assert EmbeddedPostgres(closed / "home").data == server.data
+    assert programs.programs(server.user).is_relative_to(folder / "elsewhere")
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
