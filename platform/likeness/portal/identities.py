@@ -21,6 +21,7 @@ from consent.terms import LicenceTerms, Representative, SeparateConsent
 from likeness.portal import access, licences
 from likeness.portal.forms import EnrolForm, LicenceForm, PortraitForm, blame
 from likeness.portal.pages import DOMAIN_ERRORS, Page
+from likeness.portal.parts import part_of
 from likeness.portal.wording.quality import finding, measures_of
 
 UNPROCESSABLE = 422
@@ -43,8 +44,9 @@ class IdentityListView(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show them with their first portrait."""
-        people = [(row, row.portraits.first()) for row in selectors.identities(tenant=self.tenant)]
-        context = {"people": people, **_may(self)}
+        part = part_of(selectors.identities(tenant=self.tenant), request)
+        people = [(row, next(iter(row.portraits.all()), None)) for row in part.rows]
+        context = {"people": people, "part": part, **_may(self)}
         return self.show(request, "portal/identities/list.html", context)
 
 
@@ -87,7 +89,7 @@ class IdentityDetailView(Page):
         context = {
             "identity": row,
             "portraits": [(portrait, measures_of(portrait.quality)) for portrait in held],
-            "cards": licences.cards_of(rows, tenant=self.tenant),
+            "cards": licences.rows_of(rows),
             "form": form or PortraitForm(),
             "refused": refused,
             **_may(self),

@@ -38,7 +38,7 @@ class Page(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Check the person, run the page, put errors into words."""
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return _to_sign_in(request)
         if not access.allows(self.roles, request.user.roles):
             raise PermissionDenied
         try:
@@ -89,3 +89,10 @@ class Change(Page):
     def back(self, **kwargs: Any) -> str:
         """Where the person goes next."""
         raise NotImplementedError
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponseBase:
+    """Send the whole page to sign in, also when only a part of it was asked for."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return redirect_to_login(request.get_full_path())
