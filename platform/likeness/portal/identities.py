@@ -27,11 +27,14 @@ from likeness.portal.wording.quality import finding, measures_of
 UNPROCESSABLE = 422
 FACE_CONSENTS = {"PIPL29_FACE": "face_consent", "DEEPSYN14_EDIT": "editing_consent"}
 """The separate consents of an edited face, and the form's field with the signed text of each."""
+PICTURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+"""First bytes of the kinds that are shown back."""
+MAX_SHOWN_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A portrait that was refused: the picture, kept nowhere, and why."""
+    """A portrait that was refused: the picture, kept nowhere and empty when it cannot be shown, and why."""
 
     picture: str
     failures: tuple[str, ...]
@@ -187,17 +190,18 @@ def refused_of(error: PortraitRefusedError, pictures: Sequence[bytes]) -> tuple[
         found.setdefault(int(number) if number.isdigit() else 0, []).append(
             finding(fault.code, fault.message)
         )
-    only = len(found) == 1 and error.preview_png
     return tuple(
-        Refused(_data_url(error.preview_png if only else pictures[number]), tuple(reasons))
+        Refused(data_url(pictures[number]) or data_url(error.preview_png), tuple(reasons))
         for number, reasons in sorted(found.items())
         if number < len(pictures)
     )
 
 
-def _data_url(data: bytes) -> str:
-    kind = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+def data_url(data: bytes) -> str:
+    """The picture as a part of the page; empty when no browser should show it, or when it is too large."""
+    kinds = (kind for start, kind in PICTURES.items() if data.startswith(start))
+    kind = next(kinds, "") if len(data) <= MAX_SHOWN_BYTES else ""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}" if kind else ""
 
 
 def _sha256(upload: UploadedFile[Any]) -> str:
