@@ -51,8 +51,7 @@ class Part(StrEnum):
     SEQUENCER = "sequencer"
 
 
-BEHIND = (Part.WORKER, Part.BEAT, Part.SEQUENCER)
-"""Everything but the web: for commands that need the work done and no page."""
+BEHIND = (Part.WORKER, Part.BEAT, Part.SEQUENCER)  # for commands that need the work done and no page
 
 
 @dataclass(frozen=True, slots=True)
