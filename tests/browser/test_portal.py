@@ -75,6 +75,21 @@ def test_no_page_asks_for_what_its_policy_refuses(arrive, path):
     assert not person.complaints()
 
 
+DROP = """
+const area = document.querySelector(".drop"), input = area.querySelector("input"), files = new DataTransfer();
+files.items.add(new File(["x"], "dropped.mp4", { type: "video/mp4" }));
+area.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+return input.files.length ? input.files[0].name : "";
+"""
+
+
+def test_a_file_is_chosen_by_dropping_it(arrive):
+    person = arrive("auditor")
+    person.open("/provenance/")
+    assert person.driver.execute_script(DROP) == "dropped.mp4"
+    assert person.sees("dropped.mp4")
+
+
 @pytest.mark.weights
 def test_a_portrait_without_a_face_is_shown_back_with_the_reason(arrive, tmp_path):
     grey = tmp_path / "grey.png"

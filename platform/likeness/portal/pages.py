@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.cache import patch_cache_control
 from django.views import View
 
 from audit.errors import AuditError
@@ -42,9 +43,12 @@ class Page(View):
         if not access.allows(self.roles, request.user.roles):
             raise PermissionDenied
         try:
-            return super().dispatch(request, *args, **kwargs)
+            response = super().dispatch(request, *args, **kwargs)
         except DOMAIN_ERRORS as error:
-            return failures.refusal(request, error)
+            response = failures.refusal(request, error)
+        # A shared workstation's "back" must not show portraits after somebody signed out.
+        patch_cache_control(response, private=True, no_store=True)
+        return response
 
     @property
     def actor(self) -> Actor:
