@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from likeness.databases import DATABASE
-from tests.journeys.conftest import Answer, Platform
+from tests.journeys.conftest import OFFLINE, Answer, Platform
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
@@ -19,6 +19,12 @@ pytestmark = [pytest.mark.weights, pytest.mark.slow]
 def test_leaves_what_it_promises(demo: Answer, out: Path) -> None:
     for name in ("swap.mp4", "sheet.png", "bundle.zip", "index.html"):
         assert (out / name).stat().st_size > 1000, name
+
+
+@pytest.mark.skipif(not OFFLINE, reason="this user may not make a network namespace")
+def test_needs_no_network(demo: Answer) -> None:
+    """The demo ran in a namespace without any interface that is up."""
+    assert demo.document["trace"]["proof"] == "verified"
 
 
 def test_output_has_picture_and_sound(demo: Answer, out: Path) -> None:
