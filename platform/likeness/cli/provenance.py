@@ -8,7 +8,7 @@ from pathlib import Path
 from audit import verify as verifier
 from likeness.cli.arguments import Verbs, add_account, add_verb
 from likeness.cli.output import Exit, Printer, Result
-from likeness.cli.session import actor, open_platform, working
+from likeness.cli.session import actor, open_platform
 
 WORDS = {
     "present": "This file was generated here.",
@@ -35,8 +35,8 @@ def trace(args: argparse.Namespace, printer: Printer) -> Result:
     from likeness import provenance
 
     by = actor(args, "auditor", "legal", "operator")
-    with working(printer):
-        found = provenance.trace(args.file, by=by)
+    printer.progress(f"reading the marks of {args.file.name}")
+    found = provenance.trace(args.file, by=by)
     lines = [WORDS[found.match], *([found.reason] if found.reason else [])]
     if found.job:
         lines += [
