@@ -92,6 +92,17 @@ def test_swap_exits_3_when_the_gate_refuses(demo: Answer, platform: Platform, ou
     assert not (out / "never.mp4").exists()
 
 
+def test_missing_file_is_named(demo: Answer, platform: Platform, out: Path) -> None:
+    identity = demo.document["trace"]["identity"]
+    answer = platform.run(
+        "swap", "--identity", identity, "--target", str(out / "nowhere.mp4"),
+        "--purpose", "customer_service", "--channel", "mobile_app", "--out", str(out / "never.mp4"),
+    )  # fmt: skip
+    assert answer.code == 1
+    assert answer.document["code"] == "file.unusable"
+    assert "nowhere.mp4" in answer.document["message"]
+
+
 def test_export_gives_a_log_that_others_can_check(demo: Answer, platform: Platform, out: Path) -> None:
     answer = platform.run("audit", "export", str(out / "log"))
     assert answer.code == 0
