@@ -31,7 +31,9 @@ test: venv weights
 	$(BIN)/python -m pytest
 
 bench: venv weights
-	$(BIN)/python -m pytest tests/bench -p no:cacheprovider --timeout 1200 -s
+	for name in faces pipeline watermark consent audit api; do \
+		echo "== $$name"; $(BIN)/python -m tests.bench.bench_$$name || exit 1; \
+	done
 
 check: venv
 	$(BIN)/ruff format --check .

@@ -99,7 +99,7 @@ def visible(entry: Entry, actor: Actor | None) -> Entry:
         EntryNotFoundError: it belongs to another tenant.
     """
     if actor is None or entry.tenant not in {actor.tenant, SYSTEM}:
-        raise EntryNotFoundError(f"The log holds no entry {entry.index} of this tenant.")
+        raise EntryNotFoundError(f"The log holds no entry {entry.index}.")  # as for one that is missing
     return entry
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
@@ -21,127 +21,10 @@ from rest_framework.views import APIView
 
 from audit.events import Actor
 from generation import delivery, selectors, services
-from generation.models import Job, JobState, Media
-from generation.planner import MODES
-from generation.services import JobRequest
+from generation.bodies import JobRequestSerializer, JobSerializer, MediaSerializer, MediaUploadSerializer
+from generation.models import JobState
 
 RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})")
-
-
-class MediaUploadSerializer(serializers.Serializer[Any]):
-    """The body of an upload; the file's name is not kept."""
-
-    file = serializers.FileField(use_url=False, allow_empty_file=True)
-
-
-class MediaSerializer(serializers.ModelSerializer[Media]):
-    """Footage as a client sees it."""
-
-    width_px = serializers.SerializerMethodField()
-    height_px = serializers.SerializerMethodField()
-    duration_s = serializers.FloatField(source="info.duration_s")
-    frames = serializers.IntegerField(source="info.frame_count")
-
-    class Meta:
-        """What is shown."""
-
-        model = Media
-        fields = ["id", "sha256", "bytes", "kind", "width_px", "height_px", "duration_s", "frames", "created"]
-
-    def get_width_px(self, media: Media) -> int:
-        """Width as it is stored."""
-        return int(media.info["width_px"])
-
-    def get_height_px(self, media: Media) -> int:
-        """Height as it is stored."""
-        return int(media.info["height_px"])
-
-
-class JobRequestSerializer(serializers.Serializer[Any]):
-    """The body of a new job; the footage is named by its id or by its SHA-256."""
-
-    identity = serializers.CharField(max_length=40)
-    media = serializers.UUIDField(required=False)
-    media_sha256 = serializers.RegexField(r"^[0-9a-f]{64}$", required=False)
-    purpose = serializers.CharField(max_length=64)
-    channel = serializers.CharField(max_length=64)
-    territory = serializers.CharField(max_length=16, default="CN")
-    language = serializers.CharField(max_length=16, default="zh")
-    product = serializers.CharField(max_length=64, default="", allow_blank=True)
-    source_sha256 = serializers.RegexField(r"^[0-9a-f]{64}$", required=False)
-    mode = serializers.ChoiceField(choices=sorted(MODES), default="balanced")
-    callback_id = serializers.CharField(max_length=64, default="", allow_blank=True)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Exactly one name of the footage."""
-        if ("media" in attrs) == ("media_sha256" in attrs):
-            raise serializers.ValidationError({"media": ["Give either media or media_sha256."]})
-        return attrs
-
-    def request(self) -> JobRequest:
-        """The validated body as a value."""
-        data = self.validated_data
-        return JobRequest(
-            identity_id=data["identity"],
-            media_id=str(data.get("media", "")),
-            media_sha256=data.get("media_sha256", ""),
-            source_sha256=data.get("source_sha256"),
-            **{
-                name: data[name]
-                for name in ("purpose", "channel", "territory", "language", "product", "mode", "callback_id")
-            },
-        )
-
-
-class JobSerializer(serializers.ModelSerializer[Job]):
-    """A job as a client sees it; ``stage`` is the state in the words of the flow."""
-
-    identity = serializers.CharField(source="identity_id")
-    consent = serializers.CharField(source="consent_id")
-    media = serializers.UUIDField(source="media_id")
-    progress = serializers.SerializerMethodField()
-    chunks = serializers.SerializerMethodField()
-    alarms = serializers.SerializerMethodField()
-    links = serializers.SerializerMethodField()
-
-    class Meta:
-        """What is shown."""
-
-        model = Job
-        fields = [
-            "id", "state", "progress", "chunks", "alarms", "code", "message", "hint", "reasons", "identity",
-            "consent", "media", "source_sha256", "operation", "purpose", "channel", "territory", "language",
-            "product", "mode", "callback_id", "admission_index", "mark_id", "output_sha256", "output_bytes",
-            "output_mime", "manifest_sha256", "report", "links", "created", "started", "finished",
-        ]  # fmt: skip
-
-    def get_progress(self, job: Job) -> float:
-        """0 to 1."""
-        return selectors.progress(job).fraction
-
-    def get_chunks(self, job: Job) -> dict[str, int]:
-        """Parts and frames, done and in all, and the attempts of the most tried part."""
-        found = selectors.progress(job)
-        return {
-            "total": found.chunks,
-            "done": found.chunks_done,
-            "frames": found.frames,
-            "frames_done": found.frames_done,
-            "attempts": found.attempts,
-        }
-
-    def get_alarms(self, job: Job) -> list[str]:
-        """What somebody should look at before the output is used."""
-        return list(job.report.get("alarms", []))
-
-    def get_links(self, job: Job) -> dict[str, str]:
-        """Where to go from here."""
-        names = {"self": "job-detail"}
-        if job.state in (JobState.ADMITTING, JobState.QUEUED, JobState.RUNNING, JobState.SEALING):
-            names["cancel"] = "job-cancel"
-        if job.state == JobState.DONE:
-            names |= {"output": "job-output", "poster": "job-poster", "before": "job-before"}
-        return {rel: reverse(f"api-{name}", args=[job.pk]) for rel, name in names.items()}
 
 
 class MediaListView(APIView):
@@ -258,8 +141,7 @@ class JobPosterView(APIView):
     @extend_schema(responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
     def get(self, request: Request, job_id: uuid.UUID) -> HttpResponseBase:
         """JPEG, at most 640 px wide."""
-        job = selectors.job(job_id, tenant=_actor(request).tenant)
-        return _private(FileResponse(delivery.poster_path(job).open("rb"), content_type="image/jpeg"))
+        return _jpeg(delivery.poster_path(selectors.job(job_id, tenant=_actor(request).tenant)))
 
 
 class JobBeforeView(APIView):
@@ -268,8 +150,11 @@ class JobBeforeView(APIView):
     @extend_schema(responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
     def get(self, request: Request, job_id: uuid.UUID) -> HttpResponseBase:
         """JPEG, at most 640 px wide."""
-        job = selectors.job(job_id, tenant=_actor(request).tenant)
-        return _private(FileResponse(delivery.before_path(job).open("rb"), content_type="image/jpeg"))
+        return _jpeg(delivery.before_path(selectors.job(job_id, tenant=_actor(request).tenant)))
+
+
+def _jpeg(path: Path) -> HttpResponseBase:
+    return _private(FileResponse(path.open("rb"), content_type="image/jpeg"))
 
 
 def _actor(request: Request) -> Actor:

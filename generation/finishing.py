@@ -14,6 +14,7 @@ from audit.events import GenerationFinished, LabelApplied
 from consent import selectors as consents
 from generation import blobs, delivery, loaded, sealing, transitions
 from generation.admitting import taken
+from generation.engine.errors import NoFaceError
 from generation.engine.media.info import MediaInfo
 from generation.errors import AlreadyOverError, PermitError
 from generation.gate import admission, authority
@@ -42,6 +43,7 @@ def seal(job_id: uuid.UUID) -> None:
         job, lease = work
         folder = transitions.scratch(job.id) / "sealed"
         try:
+            _require_swap(job)
             permit = _recheck(job)
             sealed = sealing.seal(_order(job), folder=folder)
             _deliver(job, sealed, permit, lease)
@@ -55,6 +57,18 @@ def _recheck(job: Job) -> Permit:
     portrait = consents.open_portrait(job.portrait_id, tenant=job.tenant, purpose_consent=job.consent_id)
     inputs = (authority.source_claim(portrait), authority.target_claim(job))
     return authority.recheck(job, inputs=inputs, models=loaded.face_models(), now=timezone.now())
+
+
+def _require_swap(job: Job) -> None:
+    """Make sure that the likeness is on at least one frame: an untouched clip is not what was asked for.
+
+    Raises:
+        NoFaceError: it is on none.
+    """
+    if not any(
+        report["swapped"] for report in Chunk.objects.filter(job=job).values_list("report", flat=True)
+    ):
+        raise NoFaceError("No face of the footage could be replaced: turned away, covered or too small.")
 
 
 def _order(job: Job) -> SealOrder:

@@ -30,7 +30,7 @@ from generation.gate import authority, people
 from generation.gate.guard import FaceGuard
 from generation.leases import Lease
 from generation.marking import Finisher, MarkPlan
-from generation.models import Chunk, ChunkState, Job, JobState
+from generation.models import OPEN_STATES, Chunk, ChunkState, Job, JobState
 from generation.transitions import EXHAUSTED, MAX_ATTEMPTS, worker_name
 
 if TYPE_CHECKING:
@@ -71,9 +71,16 @@ def run_chunk(chunk_id: int) -> None:
         except Exception as error:  # noqa: BLE001  the edge of the task: the job must not stay running
             claim.out.unlink(missing_ok=True)
             transitions.conclude(claim.job.pk, error, stage="run")
-            Chunk.objects.filter(pk=claim.chunk.pk, state=ChunkState.RUNNING).update(
-                state=ChunkState.FAILED, touched=timezone.now()
-            )
+            _let_go(claim.chunk)
+
+
+def _let_go(chunk: Chunk) -> None:
+    """Close a chunk whose job has ended; another stays running and, without a lease, is reaped."""
+    ended = Job.objects.filter(pk=chunk.job_id).exclude(state__in=OPEN_STATES).first()
+    if ended is None:
+        return
+    state = ChunkState.FAILED if ended.state == JobState.FAILED else ChunkState.CANCELLED
+    Chunk.objects.filter(pk=chunk.pk, state=ChunkState.RUNNING).update(state=state, touched=timezone.now())
 
 
 class Heartbeat:

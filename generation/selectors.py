@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from generation import blobs
 from generation.errors import NotFoundError
@@ -79,7 +79,8 @@ def job(job_id: str | uuid.UUID, *, tenant: str) -> Job:
 
 def all_jobs(*, tenant: str, state: str | None = None) -> QuerySet[Job]:
     """The tenant's jobs, or those in one state, for pages that are cut elsewhere."""
-    rows = Job.objects.filter(tenant=tenant).select_related("media")
+    parts = Prefetch("chunks", queryset=Chunk.objects.defer("report", "plan"))
+    rows = Job.objects.filter(tenant=tenant).select_related("media").prefetch_related(parts)
     return rows.filter(state=state) if state else rows
 
 
@@ -103,7 +104,7 @@ def jobs(*, tenant: str, state: str | None = None, limit: int = 50, cursor: str 
 
 def progress(job: Job) -> Progress:
     """How far the job is."""
-    chunks = list(Chunk.objects.filter(job=job))
+    chunks = list(job.chunks.all())
     frames, done = sum(c.frames for c in chunks), sum(c.frames_done for c in chunks)
     if job.state in (JobState.DONE, JobState.WITHDRAWN):
         fraction = 1.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from likeness import databases, env
+from likeness import databases, env, private
 
 # ---- places
 _PACKAGE = Path(__file__).resolve().parent
@@ -37,8 +37,10 @@ LIKENESS_REVOCATION_HANDLERS = ["generation.services.withdraw"]
 LIKENESS_ERASURE_HANDLERS = ["generation.erasing.erase", "likeness.erasure.forget_answers"]
 
 # ---- Django
-INSECURE_SECRET_KEY = "local-only-" + "insecure-" * 5  # likeness.checks refuses it in production
-SECRET_KEY = env.text("SECRET_KEY", default=INSECURE_SECRET_KEY)
+# A local installation makes its own; in production likeness.checks refuses to start without one that is set.
+SECRET_KEY = env.text("SECRET_KEY") or (
+    private.secret_text(LIKENESS_KEYS / "django.secret") if LIKENESS_PROFILE == "local" else "unset"
+)
 DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 ROOT_URLCONF = "likeness.urls"

@@ -52,8 +52,7 @@ class Part(StrEnum):
     WITNESS = "witness"
 
 
-BEHIND = (Part.WORKER, Part.BEAT, Part.SEQUENCER, Part.WITNESS)
-"""Everything but the web: for commands that need the work done and no page."""
+BEHIND = (Part.WORKER, Part.BEAT, Part.SEQUENCER, Part.WITNESS)  # everything but the web
 
 
 @dataclass(frozen=True, slots=True)

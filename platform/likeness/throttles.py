@@ -20,8 +20,8 @@ class CallerThrottle(SimpleRateThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Count this request in its scope and say whether it may go on."""
-        usual = "read" if request.method in SAFE_METHODS else "write"
-        self.scope = getattr(view, "throttle_scope", None) or usual
+        reading = request.method in SAFE_METHODS
+        self.scope = "read" if reading else getattr(view, "throttle_scope", None) or "write"
         self.rate = self.get_rate()
         self.num_requests, self.duration = self.parse_rate(self.rate)
         return super().allow_request(request, view)

@@ -75,14 +75,14 @@ def terms(**changes: Any) -> LicenceTerms:
     return replace(plain, **changes)
 
 
-def encode_clip(frames: list[np.ndarray], *, sound: bool = True, fps: int = 25) -> bytes:
+def encode_clip(frames: list[np.ndarray], *, sound: bool = True, fps: int = 25, gop: int = 250) -> bytes:
     """An MP4 of these BGR frames, with a tone."""
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=fps)
         video.height, video.width = frames[0].shape[:2]
         video.pix_fmt = "yuv420p"
-        video.options = {"preset": "veryfast", "crf": "16"}
+        video.options = {"preset": "veryfast", "crf": "16", "g": str(gop)}
         tone = container.add_stream("aac", rate=48000) if sound else None
         for frame in frames:
             container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
@@ -207,10 +207,10 @@ def silent(colours: None, home: Path, live_database: str, people: dict[str, Any]
     return Studio(people, home)
 
 
-def colour_clip(*colours: tuple[int, int, int], count: int = 16, sound: bool = True) -> bytes:
+def colour_clip(*colours: tuple[int, int, int], count: int = 16, sound: bool = True, gop: int = 250) -> bytes:
     """A clip of textured frames; the colours follow one another in equal shares."""
     frames = [np.roll(fakes.texture(colours[at * len(colours) // count]), at, axis=1) for at in range(count)]
-    return encode_clip(frames, sound=sound)
+    return encode_clip(frames, sound=sound, gop=gop)
 
 
 @pytest.fixture(scope="session")

@@ -103,8 +103,10 @@ class FakeTracker:
 class FakeSwapper:
     """Leaves the picture as it is and says that it was swapped."""
 
+    strength = 1.0
+
     def swap(self, frame: Image, mesh: Any) -> Any:
-        return SimpleNamespace(yaw_relative_deg=0.0, coverage=1.0, strength=1.0)
+        return SimpleNamespace(yaw_relative_deg=0.0, coverage=1.0, strength=self.strength)
 
 
 def swapper_of(data: bytes, models: Any) -> tuple[FakeSwapper, Embedding]:

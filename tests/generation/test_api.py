@@ -5,6 +5,8 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver
 from rest_framework.test import APIClient
 
@@ -269,6 +271,19 @@ def test_jobs_are_listed_in_pages(client: APIClient, body: dict[str, Any]) -> No
     assert second["next"] is None
     assert client.get("/api/v1/jobs/?state=done").data["results"] == []
     assert client.get("/api/v1/jobs/?state=nonsense").status_code == 400
+
+
+def test_a_longer_list_asks_no_more_questions(client: APIClient, body: dict[str, Any]) -> None:
+    def questions() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            client.get("/api/v1/jobs/")
+        return len(asked)
+
+    ask(client, body, key="k-1")
+    few = questions()
+    for number in range(2, 6):
+        ask(client, body, key=f"k-{number}")
+    assert questions() == few
 
 
 def test_another_tenants_jobs_do_not_exist(

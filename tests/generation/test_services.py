@@ -4,6 +4,7 @@ import io
 import uuid
 from typing import Any
 
+import av
 import pytest
 
 from audit import selectors as log
@@ -21,14 +22,14 @@ def again(job: Job) -> Job:
     return Job.objects.get(pk=job.pk)
 
 
-def entries(job: Job, *, wait_for: str) -> list[str]:
-    """Types of the job's log entries, once the named one is there."""
+def entries(job: Job, *, wait_for: str, count: int = 1) -> list[str]:
+    """Types of the job's log entries, once the named one is there so many times."""
     import time
 
     deadline = time.monotonic() + 10
     while True:
         found = [entry.type for entry in log.entries(KeyKind.JOB, job.id.hex)]
-        if wait_for in found or time.monotonic() > deadline:
+        if found.count(wait_for) >= count or time.monotonic() > deadline:
             return found
         time.sleep(0.05)
 
@@ -185,7 +186,7 @@ def test_footage_exchanged_after_the_admission_is_refused(
     assert (again(job).state, again(job).code) == ("refused", "input.changed")
     services.reap()
     assert not transitions.scratch(job.pk).exists()
-    assert entries(job, wait_for="generation.started").count("gate.decided") == 2
+    assert entries(job, wait_for="gate.decided", count=2).count("gate.decided") == 2
 
 
 def test_a_licence_gives_only_so_many_outputs(quick: Any, work: Any, green_clip: bytes) -> None:
@@ -215,6 +216,24 @@ def test_two_jobs_on_the_same_footage_at_once_do_not_disturb_each_other(
     assert (first.state, second.state) == ("done", "done")
     assert first.output_sha256 != second.output_sha256
     assert first.mark_id != second.mark_id
+
+
+def test_a_long_clip_is_made_in_parts_and_joined(quick: Any, work: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("generation.planner.TARGET_S", 0.4)
+    job = _admitted(quick, colour_clip(fakes.GREEN, count=40, gop=10), work)
+    assert job.state == "done", job.message
+    assert list(job.chunks.order_by("index").values_list("frames", "state")) == [(10, "done")] * 4
+    assert job.report["frames"] == 40
+    with av.open(str(services.download(job.pk, by=quick.by["requester"]))) as opened:
+        times = [frame.time for frame in opened.decode(video=0)]
+    assert times == pytest.approx([at / 25 for at in range(40)], abs=1e-3)
+
+
+def test_a_picture_becomes_a_picture(quick: Any, work: Any) -> None:
+    job = _admitted(quick, fakes.portrait(fakes.GREEN, seed=3), work)
+    assert job.state == "done", job.message
+    assert job.output_mime == "image/png"
+    assert services.download(job.pk, by=quick.by["requester"]).read_bytes()[:4] == b"\x89PNG"
 
 
 def test_a_message_delivered_twice_makes_one_output(

@@ -14,8 +14,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
+from audit.errors import ReceiptTimeoutError
 from consent import services as consents
-from generation import delivery, leases, running, services, transitions
+from generation import admitting, blobs, delivery, leases, running, sealing, services, transitions
 from generation.engine.errors import EncodeError
 from generation.errors import LeaseLostError
 from generation.models import Chunk, Job
@@ -113,7 +114,7 @@ def test_a_cancelled_job_stops_in_the_middle(ready: Job, quick: Studio, monkeypa
     )
     services.run_chunk(chunk_of(ready).pk)
     assert _is(ready, "cancelled")
-    assert chunk_of(ready).state == "failed"
+    assert (chunk_of(ready).state, chunk_of(ready).frames_done) == ("cancelled", 12)  # of 16
     assert not list(transitions.scratch(ready.pk).glob("*.mp4*"))
 
 
@@ -152,7 +153,7 @@ def test_a_face_blocked_while_the_job_runs_stops_it(ready: Job, quick: Studio, m
     services.run_chunk(chunk_of(ready).pk)
     assert _is(ready, "refused")
     assert ready.code == "face.blocked"
-    assert chunk_of(ready).state == "failed"
+    assert chunk_of(ready).state == "cancelled"
 
 
 def test_a_face_that_the_first_look_missed_stops_the_job(quick: Studio, sent: Any, monkeypatch: Any) -> None:
@@ -206,6 +207,81 @@ def _other_models() -> fakes.FakeModels:
     return models
 
 
+def test_footage_exchanged_while_it_is_read_is_not_used(ready: Job, monkeypatch: Any) -> None:
+    path = blobs.store().path(ready.media.sha256)
+
+    def exchange() -> None:
+        path.chmod(0o600)
+        path.write_bytes(b"something else")
+
+    interrupting(monkeypatch, exchange)
+    services.run_chunk(chunk_of(ready).pk)
+    assert _is(ready, "refused")
+    assert ready.code == "input.changed"
+
+
+def test_a_job_edited_before_its_seal_is_not_delivered(ready: Job, work: Any, sent: Any) -> None:
+    services.run_chunk(chunk_of(ready).pk)
+    Job.objects.filter(pk=ready.pk).update(purpose="marketing")
+    work()
+    assert _is(ready, "refused")
+    assert (ready.code, ready.output_sha256) == ("permit.refused", "")
+
+
+def _revoking(consent_id: str, by: Any, plain: Any) -> Any:
+    def wrapped(*args: Any, **named: Any) -> Any:
+        answer = plain(*args, **named)
+        consents.revoke(consent_id, reason="changed", by=by)
+        return answer
+
+    return wrapped
+
+
+def test_a_licence_revoked_during_the_seal_stops_the_delivery(
+    ready: Job, work: Any, quick: Studio, monkeypatch: Any, settings: Any
+) -> None:
+    settings.LIKENESS_REVOCATION_HANDLERS = []
+    services.run_chunk(chunk_of(ready).pk)
+    monkeypatch.setattr(sealing, "seal", _revoking(ready.consent_id, quick.by["legal"], sealing.seal))
+    work()
+    assert _is(ready, "refused")
+    assert (ready.code, ready.output_sha256) == ("licence.revoked", "")
+
+
+def test_a_licence_revoked_while_the_log_is_asked_gives_no_permit(
+    quick: Studio, work: Any, green_clip: bytes, monkeypatch: Any, settings: Any
+) -> None:
+    settings.LIKENESS_REVOCATION_HANDLERS = []
+    licence = quick.enrol(fakes.portrait(fakes.RED))
+    quick.enrol(fakes.portrait(fakes.GREEN), kind="performer")
+    job = quick.submit(licence, quick.upload(green_clip))
+    monkeypatch.setattr(admitting, "_receipt", _revoking(licence.id, quick.by["legal"], admitting._receipt))
+    work()
+    assert _is(job, "refused")
+    assert (job.code, job.permit) == ("licence.revoked", "")
+
+
+def test_two_jobs_do_not_share_the_last_output(
+    quick: Studio, work: Any, sent: Any, green_clip: bytes, monkeypatch: Any
+) -> None:
+    licence = quick.enrol(fakes.portrait(fakes.RED), max_outputs=1)
+    quick.enrol(fakes.portrait(fakes.GREEN), kind="performer")
+    media = quick.upload(green_clip)
+    jobs = [quick.submit(licence, media) for _ in range(2)]
+    with monkeypatch.context() as patched:
+        patched.setattr(admitting.log_entries, "receipt", _silent)
+        work()
+    assert all(_is(job, "admitting") and job.decision_event for job in jobs)
+    sent.extend(("admit", str(job.pk)) for job in jobs)
+    work()
+    states = sorted((Job.objects.get(pk=job.pk).state, Job.objects.get(pk=job.pk).code) for job in jobs)
+    assert states == [("done", ""), ("refused", "scope.outputs")]
+
+
+def _silent(*_: Any, **__: Any) -> Any:
+    raise ReceiptTimeoutError("no answer")
+
+
 # ---- faults
 
 
@@ -254,11 +330,26 @@ def test_a_database_that_goes_away_in_the_middle_lets_the_chunk_run_again(
     assert chunk_of(ready).attempts == 2
 
 
-def test_a_lost_connection_in_the_middle_stops_the_chunk(ready: Job, monkeypatch: Any) -> None:
-    interrupting(monkeypatch, connection.close)
-    services.run_chunk(chunk_of(ready).pk)
+def test_a_lost_connection_in_the_middle_stops_the_chunk_which_runs_again(
+    ready: Job, work: Any, sent: Any, monkeypatch: Any
+) -> None:
+    with monkeypatch.context() as patched:
+        interrupting(patched, connection.close)
+        services.run_chunk(chunk_of(ready).pk)
     assert _is(ready, "running")
-    assert Chunk.objects.get(job=ready).frames_done == 0
+    assert (chunk_of(ready).state, chunk_of(ready).frames_done) == ("running", 0)
+    assert not list(transitions.scratch(ready.pk).glob("*.mp4*"))
+    sent.clear()
+    assert services.reap() == 1
+    work()
+    assert _is(ready, "done")
+
+
+def test_an_output_without_the_likeness_is_not_delivered(ready: Job, work: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(fakes.FakeSwapper, "strength", 0.0)
+    work()
+    assert _is(ready, "failed")
+    assert (ready.code, ready.output_sha256) == ("face.none", "")
 
 
 def test_a_chunk_is_tried_three_times(ready: Job, sent: Any, monkeypatch: Any) -> None:
@@ -365,16 +456,11 @@ def test_a_step_whose_worker_dies_again_and_again_ends_the_job(ready: Job) -> No
 def test_a_job_that_waits_for_the_log_goes_on_when_it_answers(
     quick: Studio, work: Any, sent: Any, green_clip: bytes, monkeypatch: Any
 ) -> None:
-    from audit.errors import ReceiptTimeoutError
-
-    def silent(*_: Any, **__: Any) -> Any:
-        raise ReceiptTimeoutError("no answer")
-
     licence = quick.enrol(fakes.portrait(fakes.RED))
     quick.enrol(fakes.portrait(fakes.GREEN), kind="performer")
     job = quick.submit(licence, quick.upload(green_clip))
     with monkeypatch.context() as patched:
-        patched.setattr("generation.admitting.log_entries.receipt", silent)
+        patched.setattr(admitting.log_entries, "receipt", _silent)
         work()
     assert _is(job, "admitting")
     Job.objects.filter(pk=job.pk).update(touched=timezone.now() - timedelta(seconds=3))

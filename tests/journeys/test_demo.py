@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from likeness.databases import DATABASE
-from tests.journeys.conftest import Answer, Platform
+from tests.journeys.conftest import OFFLINE, Answer, Platform
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
@@ -19,6 +19,12 @@ pytestmark = [pytest.mark.weights, pytest.mark.slow]
 def test_leaves_what_it_promises(demo: Answer, out: Path) -> None:
     for name in ("swap.mp4", "sheet.png", "bundle.zip", "index.html"):
         assert (out / name).stat().st_size > 1000, name
+
+
+@pytest.mark.skipif(not OFFLINE, reason="this user may not make a network namespace")
+def test_needs_no_network(demo: Answer) -> None:
+    """The demo ran in a namespace without any interface that is up."""
+    assert demo.document["trace"]["proof"] == "verified"
 
 
 def test_output_has_picture_and_sound(demo: Answer, out: Path) -> None:
@@ -84,6 +90,17 @@ def test_swap_exits_3_when_the_gate_refuses(demo: Answer, platform: Platform, ou
     assert answer.code == 3
     assert answer.document["code"] == "scope.purpose"
     assert not (out / "never.mp4").exists()
+
+
+def test_missing_file_is_named(demo: Answer, platform: Platform, out: Path) -> None:
+    identity = demo.document["trace"]["identity"]
+    answer = platform.run(
+        "swap", "--identity", identity, "--target", str(out / "nowhere.mp4"),
+        "--purpose", "customer_service", "--channel", "mobile_app", "--out", str(out / "never.mp4"),
+    )  # fmt: skip
+    assert answer.code == 1
+    assert answer.document["code"] == "file.unusable"
+    assert "nowhere.mp4" in answer.document["message"]
 
 
 def test_export_gives_a_log_that_others_can_check(demo: Answer, platform: Platform, out: Path) -> None:

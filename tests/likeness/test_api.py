@@ -369,6 +369,11 @@ def test_writes_are_throttled_apart_from_reads(client):
     assert client.get("/api/users/").status_code == 200
 
 
+def test_lists_of_what_can_be_uploaded_count_as_reads(client):
+    codes = [client.get("/api/v1/identities/").status_code for _ in range(30)]  # 20 uploads a minute
+    assert set(codes) == {200}
+
+
 @override_settings(DEBUG=False)
 def test_the_schema_is_made_without_a_warning(client):
     answer = client.get("/api/v1/schema/")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from likeness.errors import KeyringError
-from likeness.keyring import PURPOSES, FileKeyring, create_once, read_private
+from likeness.keyring import PURPOSES, FileKeyring
+from likeness.private import create_once, read_private
 
 
 def test_a_seed_is_made_once_and_stays(tmp_path):

@@ -18,6 +18,8 @@ SCORE_FLOOR = 0.35
 """The guard sees every face from here up."""
 _OVERLAP = 0.3
 _AREA_PX = 640 * 384
+GLANCE_AREA_PX = 416 * 224
+"""Input area of a glance: 13 ms where the full look takes 36, enough for faces whose place is known."""
 _STRIDE = 32
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from generation.engine.faces.detect import CenterFace, Detector, free_shape
+from generation.engine.faces.detect import GLANCE_AREA_PX, CenterFace, Detector, free_shape
 from generation.engine.faces.embed import DlibEmbedder
 from generation.engine.faces.landmarks import FaceMesh
 from generation.engine.faces.topology import Triangles, triangles
@@ -22,6 +22,8 @@ class FaceModels:
     """
 
     detector: Detector
+    glance: Detector
+    """The same network at half the area: for faces that are known to be there."""
     landmarks: FaceMesh
     embedder: DlibEmbedder
     triangles: Triangles
@@ -46,6 +48,7 @@ def load_face_models(
     session = onnx_session(detector, weights_dir=weights_dir, threads=threads, prepare=free_shape)
     return FaceModels(
         detector=CenterFace(session),
+        glance=CenterFace(session, area_px=GLANCE_AREA_PX),
         landmarks=FaceMesh(mesh, weights_dir=weights_dir),
         embedder=DlibEmbedder(verified_path(identity, weights_dir=weights_dir), entry=identity),
         triangles=triangles(verified_path(topology, weights_dir=weights_dir).read_bytes()),

@@ -25,6 +25,9 @@ from generation.engine.faces.pose import Pose, head_pose
 from generation.engine.faces.strays import Strays
 from generation.engine.types import Detection, Embedding, Face, FrameFaces, Image, Points
 
+FULL_LOOK_EVERY = 3
+"""Frames from one search at full size to the next; a blocked face may be hidden in as few as three."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrackLimits:
@@ -80,6 +83,7 @@ class Tracker:
         self._live: list[_Live] = []
         self._strays = Strays(models, presence=self._limits.presence)
         self._next_id = 1
+        self._glances = 0
         self._index: int | None = None
         self._time_s = float("-inf")
         self._shape = (0, 0)
@@ -99,7 +103,7 @@ class Tracker:
         if self._cuts.is_cut(frame):
             self._live.clear()
             self._strays.forget()
-        found = self._models.detector.detect(frame)
+        found = self._search(frame)
         unclaimed = self._start(frame, self._follow(frame, found))
         self._settle_conflicts()
         for live in self._live:
@@ -124,6 +128,22 @@ class Tracker:
         )
         height, width = self._shape
         return FrameFaces(index, time_s, width, height, tracked + self._strays.faces())
+
+    def _search(self, frame: Image) -> tuple[Detection, ...]:
+        """The faces of this frame: a full look on every third frame, a glance between.
+
+        A glance is believed only while it shows exactly the faces that are followed already; anything more,
+        less or untracked gets the full look at once. So a face that is there for three frames is always
+        looked for at full size.
+        """
+        self._glances += 1
+        known = bool(self._live) and all(live.seen and not live.missed for live in self._live)
+        if known and not self._strays.faces() and self._glances < FULL_LOOK_EVERY:
+            found = self._models.glance.detect(frame)
+            if len(found) == len(self._live):
+                return found
+        self._glances = 0
+        return self._models.detector.detect(frame)
 
     def _follow(self, frame: Image, found: tuple[Detection, ...]) -> list[Detection]:
         """Move the tracks to this frame; gives the detections that belong to none."""

@@ -51,8 +51,9 @@ class Sound:
     def packets(
         self, output: av.container.OutputContainer, *, earlier_s: Fraction
     ) -> Iterator[tuple[Fraction, Packet[AudioStream]]]:
-        """Adds the stream to ``output`` at once; then gives (seconds, packet) in the order of the file, all
-        moved to ``earlier_s`` before.
+        """Adds the stream to ``output`` at once; then gives (seconds, packet) in the order of the file.
+
+        All are moved to ``earlier_s`` before.
 
         Raises:
             UnsupportedMediaError: the sound cannot be decoded here.
@@ -63,7 +64,8 @@ class Sound:
         if source.codec_context is None:
             raise UnsupportedMediaError("The sound's codec is not known here.")
         if source.codec_context.codec.canonical_name in CARRIED:
-            return _moved(self._copied(source, output.add_stream_from_template(source)), earlier_s)
+            copied = self._copied(source, output.add_stream_from_template(source))
+            return _moved(_even(copied, source), earlier_s)
         target = output.add_stream("aac", rate=source.rate)
         target.layout = "mono" if source.channels == 1 else "stereo"
         return _moved(self._transcoded(source, target), earlier_s)
@@ -90,6 +92,28 @@ def _read(items: Iterator[T]) -> Iterator[T]:
         yield from items
     except av.FFmpegError as error:
         raise UnsupportedMediaError("The sound cannot be decoded.") from error
+
+
+def _even(packets: Iterator[Packet[AudioStream]], source: AudioStream) -> Iterator[Packet[AudioStream]]:
+    """Packets of equal length one after the other, where the file rounds their times (Matroska: to 1 ms).
+
+    MP4 would write each rounded step as a length of its own.
+    """
+    size, rate = source.codec_context.frame_size, source.rate
+    coarse = source.time_base or Fraction(0)
+    if not size or not rate or coarse <= Fraction(1, rate):
+        yield from packets
+        return
+    following: int | None = None
+    for packet in packets:
+        at = (packet.pts or 0) * packet.time_base * rate
+        if following is None or abs(at - following) > 2 * coarse * rate:
+            following = round(at)
+        packet.time_base = Fraction(1, rate)
+        packet.pts = packet.dts = following
+        packet.duration = size
+        following += size
+        yield packet
 
 
 def _moved(

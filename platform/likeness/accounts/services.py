@@ -15,10 +15,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from likeness import keyring
 from likeness.accounts.models import ApiKey, User
 from likeness.accounts.roles import Role
 from likeness.errors import AccountExistsError, PasswordRefusedError, ProfileError, RoleUnknownError
+from likeness.private import create_once, read_private
 
 DEMO_TENANT = "demo"
 KEY_DAYS_MAX = 365
@@ -92,8 +92,8 @@ def demo_password() -> str:
     """Give the password of the demonstration accounts: random, in keys/demo.password."""
     path = Path(settings.LIKENESS_KEYS) / "demo.password"
     if not path.exists():
-        keyring.create_once(path, secrets.token_urlsafe(15).encode())
-    return keyring.read_private(path).decode()
+        create_once(path, secrets.token_urlsafe(15).encode())
+    return read_private(path).decode()
 
 
 def create_api_key(*, user: User, label: str, days: int = 90) -> str:

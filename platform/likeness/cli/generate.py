@@ -40,9 +40,9 @@ def swap(args: argparse.Namespace, printer: Printer) -> Result:
     from likeness import follow
 
     by = actor(args, "requester")
+    with args.target.open("rb") as footage:
+        media = services.upload(footage, name=args.target.name, by=by)
     with working(printer):
-        with args.target.open("rb") as footage:
-            media = services.upload(footage, name=args.target.name, by=by)
         request = JobRequest(
             identity_id=args.identity,
             media_id=str(media.id),

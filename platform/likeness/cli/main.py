@@ -46,6 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         printer.error("interrupted", "Stopped by the keyboard.", "Run the command again.")
         return Exit.FAILED
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        printer.error(
+            "file.unusable", f"{error.filename}: {error.strerror}.", "Check the path and its rights."
+        )
+        return Exit.FAILED
     except Exception as error:  # noqa: BLE001  the edge of the program: everything becomes one clear line
         return report(error, printer)
     printer.result(result)

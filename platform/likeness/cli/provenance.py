@@ -72,8 +72,8 @@ def trace(args: argparse.Namespace, printer: Printer) -> Result:
     from likeness import provenance
 
     by = actor(args, "auditor", "legal", "operator")
-    with working(printer):
-        found = provenance.trace(args.file, by=by)
+    printer.progress(f"reading the marks of {args.file.name}")
+    found = provenance.trace(args.file, by=by)
     lines = [WORDS[found.match], *([found.reason] if found.reason else [])]
     if found.job:
         lines += [

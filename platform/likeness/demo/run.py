@@ -58,6 +58,7 @@ class Demo:
 
     def run(self) -> dict[str, Any]:
         """Everything; the answer is what the command prints."""
+        self.out = self.out.absolute()
         self.out.mkdir(parents=True, exist_ok=True)
         with self.step("Make the performer's clip from the second portrait"):
             target = self._footage()

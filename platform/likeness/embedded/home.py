@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import socket
 import stat
 from dataclasses import dataclass
@@ -13,6 +14,25 @@ from typing import Any
 from likeness.errors import HomeRefusedError
 
 SOCKET_FOLDER_MAX = 90  # sun_path holds 108 bytes; "/.s.PGSQL.5432" goes on top
+ELSEWHERE = Path("/var/lib/likeness")  # state that no package manages (FHS 3.0, 5.8)
+OWN_NAMES = frozenset(
+    [
+        "pg",
+        "run",
+        "pg.pass",
+        ".lock",
+        "owner",
+        "stack.lock",
+        "stack.json",
+        "weights",
+        "keys",
+        "blobs",
+        "work",
+        "logs",
+        "signer",
+        "static",
+    ]
+)
 SERVER_USERS = ("postgres", "likeness", "nobody")
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "glusterfs", "ceph"})
 
@@ -67,9 +87,61 @@ def claim(home: Path, *, user: ServerUser) -> None:
         home.mkdir(parents=True)
         home.chmod(0o711 if user.drop else 0o700)
     _refuse_network(home)
-    _refuse_unreachable(home, user)
     _refuse_other_owner(home / "pg", user)
     _refuse_other_machine(home)
+
+
+def settle(home: Path, *, user: ServerUser) -> None:
+    """Give the server a place that its user can enter; call it with the home's lock held.
+
+    A closed parent directory is never opened. Where one stands between root's home and the server's user, pg/
+    and run/ become links to a directory under ``ELSEWHERE``.
+
+    Raises:
+        HomeRefusedError: no such place either.
+    """
+    if (home / "pg").is_symlink():
+        return
+    _open_own(home, user)
+    blocked = closed_folder(home, user)
+    if blocked is None:
+        return
+    if (home / "pg").exists():
+        raise HomeRefusedError(f"{blocked} cannot be entered by the user {user.name}, who runs PostgreSQL.")
+    place = elsewhere(user, instead_of=blocked) / secrets.token_hex(8)
+    place.mkdir()
+    place.chmod(0o711)
+    for name in ("run", "pg"):  # pg last: it says that all is done
+        (home / name).unlink(missing_ok=True)
+        (home / name).symlink_to(place / name)
+
+
+def elsewhere(user: ServerUser, *, instead_of: Path) -> Path:
+    """Give the directory for what the server's user must reach when the usual place is closed.
+
+    Raises:
+        HomeRefusedError: the user cannot enter that one either.
+    """
+    if closed_folder(ELSEWHERE.parent, user) is not None:
+        raise HomeRefusedError(
+            f"{instead_of} cannot be entered by the user {user.name}, who runs PostgreSQL."
+        )
+    ELSEWHERE.mkdir(exist_ok=True)
+    ELSEWHERE.chmod(0o711)
+    return ELSEWHERE
+
+
+def closed_folder(path: Path, user: ServerUser) -> Path | None:
+    """Give the first directory on the way to the path that the server's user cannot enter, or None."""
+    if not user.drop:
+        return None
+    for folder in (*reversed(path.resolve().parents), path.resolve()):
+        facts = folder.stat()
+        mine, ours = facts.st_uid == user.uid, facts.st_gid == user.gid
+        bit = stat.S_IXUSR if mine else stat.S_IXGRP if ours else stat.S_IXOTH
+        if not facts.st_mode & bit:
+            return folder
+    return None
 
 
 def machine_id() -> str:
@@ -92,23 +164,18 @@ def file_system(path: Path, *, mounts: Path = Path("/proc/self/mounts")) -> str:
     return kind
 
 
+def _open_own(home: Path, user: ServerUser) -> None:
+    # The home itself may be passed through, not read, when nothing but our own names lie in it.
+    facts = home.stat()
+    ours = facts.st_uid == os.geteuid() and {path.name for path in home.iterdir()} <= OWN_NAMES
+    if user.drop and ours:
+        home.chmod(stat.S_IMODE(facts.st_mode) | 0o011)
+
+
 def _refuse_network(home: Path) -> None:
     kind = file_system(home.resolve())
     if kind in NETWORK_FILE_SYSTEMS:
         raise HomeRefusedError(f"{home} lies on {kind}, a network file system: a database there is not safe.")
-
-
-def _refuse_unreachable(home: Path, user: ServerUser) -> None:
-    if not user.drop:
-        return
-    for folder in (home, *home.resolve().parents):
-        facts = folder.stat()
-        mine, ours = facts.st_uid == user.uid, facts.st_gid == user.gid
-        bit = stat.S_IXUSR if mine else stat.S_IXGRP if ours else stat.S_IXOTH
-        if not facts.st_mode & bit:
-            raise HomeRefusedError(
-                f"{folder} cannot be entered by the user {user.name}, who runs PostgreSQL."
-            )
 
 
 def _refuse_other_owner(data: Path, user: ServerUser) -> None:

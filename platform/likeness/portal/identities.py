@@ -21,16 +21,20 @@ from consent.terms import LicenceTerms, Representative, SeparateConsent
 from likeness.portal import access, licences
 from likeness.portal.forms import EnrolForm, LicenceForm, PortraitForm, blame
 from likeness.portal.pages import DOMAIN_ERRORS, Page
+from likeness.portal.parts import part_of
 from likeness.portal.wording.quality import finding, measures_of
 
 UNPROCESSABLE = 422
 FACE_CONSENTS = {"PIPL29_FACE": "face_consent", "DEEPSYN14_EDIT": "editing_consent"}
 """The separate consents of an edited face, and the form's field with the signed text of each."""
+PICTURES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+"""First bytes of the kinds that are shown back."""
+MAX_SHOWN_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A portrait that was refused: the picture, kept nowhere, and why."""
+    """A portrait that was refused: the picture, kept nowhere and empty when it cannot be shown, and why."""
 
     picture: str
     failures: tuple[str, ...]
@@ -43,8 +47,9 @@ class IdentityListView(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show them with their first portrait."""
-        people = [(row, row.portraits.first()) for row in selectors.identities(tenant=self.tenant)]
-        context = {"people": people, **_may(self)}
+        part = part_of(selectors.identities(tenant=self.tenant), request)
+        people = [(row, next(iter(row.portraits.all()), None)) for row in part.rows]
+        context = {"people": people, "part": part, **_may(self)}
         return self.show(request, "portal/identities/list.html", context)
 
 
@@ -87,7 +92,7 @@ class IdentityDetailView(Page):
         context = {
             "identity": row,
             "portraits": [(portrait, measures_of(portrait.quality)) for portrait in held],
-            "cards": licences.cards_of(rows, tenant=self.tenant),
+            "cards": licences.rows_of(rows),
             "form": form or PortraitForm(),
             "refused": refused,
             **_may(self),
@@ -185,17 +190,18 @@ def refused_of(error: PortraitRefusedError, pictures: Sequence[bytes]) -> tuple[
         found.setdefault(int(number) if number.isdigit() else 0, []).append(
             finding(fault.code, fault.message)
         )
-    only = len(found) == 1 and error.preview_png
     return tuple(
-        Refused(_data_url(error.preview_png if only else pictures[number]), tuple(reasons))
+        Refused(data_url(pictures[number]) or data_url(error.preview_png), tuple(reasons))
         for number, reasons in sorted(found.items())
         if number < len(pictures)
     )
 
 
-def _data_url(data: bytes) -> str:
-    kind = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+def data_url(data: bytes) -> str:
+    """The picture as a part of the page; empty when no browser should show it, or when it is too large."""
+    kinds = (kind for start, kind in PICTURES.items() if data.startswith(start))
+    kind = next(kinds, "") if len(data) <= MAX_SHOWN_BYTES else ""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}" if kind else ""
 
 
 def _sha256(upload: UploadedFile[Any]) -> str:

@@ -26,8 +26,16 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
+class LicenceRow:
+    """A licence as a row of a table; ``lines`` is empty when the stored document is not the signed one."""
+
+    consent: Any
+    lines: tuple[reading.Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LicenceCard:
-    """A licence in a list; ``lines`` is empty when the stored document is not the signed one."""
+    """A licence as a card, for review; ``lines`` is empty when the stored document is not the signed one."""
 
     consent: Any
     portrait: Any
@@ -55,8 +63,15 @@ class LicenceView:
     timeline: tuple[Moment, ...]
 
 
+def rows_of(rows: Iterable[Any]) -> list[LicenceRow]:
+    """Rows for a table."""
+    return [
+        LicenceRow(row, reading.summary(document) if (document := document_of(row)) else ()) for row in rows
+    ]
+
+
 def card_of(row: Any, names: Mapping[str, str]) -> LicenceCard:
-    """What a list shows of a licence."""
+    """What a reviewer sees of a licence at a glance."""
     document = document_of(row)
     return LicenceCard(
         consent=row,

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.cache import patch_cache_control
 from django.views import View
 
 from audit.errors import AuditError
@@ -38,13 +39,16 @@ class Page(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Check the person, run the page, put errors into words."""
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return _to_sign_in(request)
         if not access.allows(self.roles, request.user.roles):
             raise PermissionDenied
         try:
-            return super().dispatch(request, *args, **kwargs)
+            response = super().dispatch(request, *args, **kwargs)
         except DOMAIN_ERRORS as error:
-            return failures.refusal(request, error)
+            response = failures.refusal(request, error)
+        # A shared workstation's "back" must not show portraits after somebody signed out.
+        patch_cache_control(response, private=True, no_store=True)
+        return response
 
     @property
     def actor(self) -> Actor:
@@ -89,3 +93,10 @@ class Change(Page):
     def back(self, **kwargs: Any) -> str:
         """Where the person goes next."""
         raise NotImplementedError
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponseBase:
+    """Send the whole page to sign in, also when only a part of it was asked for."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return redirect_to_login(request.get_full_path())

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -42,13 +44,62 @@ def test_another_users_cluster_is_refused(tmp_path):
         homes.claim(tmp_path, user=stranger)
 
 
-def test_a_folder_that_the_servers_user_cannot_enter_is_named(tmp_path):
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    stranger = homes.ServerUser(OTHER_UID, OTHER_UID, "stranger", drop=True)
+STRANGER = homes.ServerUser(OTHER_UID, OTHER_UID, "stranger", drop=True)
+
+
+@pytest.fixture
+def closed(tmp_path) -> Path:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    (folder / "home").mkdir()
+    return folder
+
+
+def test_a_closed_parent_stays_closed_and_links_lead_elsewhere(closed, monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        Path(name).chmod(0o711)
+        monkeypatch.setattr(homes, "ELSEWHERE", Path(name) / "likeness")
+        homes.settle(closed / "home", user=STRANGER)
+        homes.settle(closed / "home", user=STRANGER)
+        for link in ("pg", "run"):
+            assert (closed / "home" / link).resolve().is_relative_to(Path(name))
+        assert homes.closed_folder((closed / "home" / "pg").resolve().parent, STRANGER) is None
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+def test_no_place_to_enter_at_all_names_the_folder(closed, monkeypatch):
+    monkeypatch.setattr(homes, "ELSEWHERE", closed / "likeness")
     with pytest.raises(HomeRefusedError, match="cannot be entered by the user stranger"):
-        homes.claim(closed / "home", user=stranger)
-    assert closed.stat().st_mode & 0o777 == 0o700, "the parent was opened"
+        homes.settle(closed / "home", user=STRANGER)
+    assert not list((closed / "home").iterdir())
+
+
+def test_a_server_that_lost_its_way_is_not_replaced_by_an_empty_one(closed, monkeypatch):
+    (closed / "home" / "pg").mkdir()
+    monkeypatch.setattr(homes, "ELSEWHERE", closed.parent / "likeness")
+    with pytest.raises(HomeRefusedError, match="cannot be entered"):
+        homes.settle(closed / "home", user=STRANGER)
+
+
+def test_a_home_of_our_own_may_be_passed_through(tmp_path):
+    home = tmp_path / "home"
+    (home / "weights").mkdir(parents=True)
+    home.chmod(0o700)
+    homes._open_own(home, STRANGER)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o711
+
+
+def test_a_home_with_other_things_in_it_stays_closed(tmp_path):
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    home.chmod(0o700)
+    homes._open_own(home, STRANGER)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+def test_an_open_home_keeps_its_server(tmp_path):
+    homes.settle(tmp_path, user=ME)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_directory_that_another_machine_runs_is_refused(tmp_path):

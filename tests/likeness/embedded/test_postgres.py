@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,9 +15,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from likeness.embedded import passwords
+from likeness.embedded import home as homes
+from likeness.embedded import passwords, programs
 from likeness.embedded.postgres import EmbeddedPostgres
 from likeness.errors import EmbeddedPostgresError
+
+site = programs._site
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +146,24 @@ def test_the_server_outlives_the_process_that_started_it(folder):
     server = EmbeddedPostgres(home)
     assert server.alive()
     server.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has homes that the server's user cannot enter")
+def test_root_runs_a_server_below_a_closed_directory(folder, monkeypatch):
+    monkeypatch.setattr(homes, "ELSEWHERE", folder / "elsewhere")
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    for part in programs.PARTS:
+        shutil.copytree(site() / part, closed / "wheel" / part, symlinks=True)
+    monkeypatch.setattr(programs, "_site", lambda: closed / "wheel")
+    server = EmbeddedPostgres(closed / "home", options=("fsync=off",))
+    with psycopg.connect(server.ensure()) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    other_spelling = (
+        f"host={closed / 'home' / 'run'} user=postgres dbname=likeness passfile={server.passfile}"
+    )
+    psycopg.connect(other_spelling).close()
+    server.stop()
+    assert EmbeddedPostgres(closed / "home").data == server.data
+    assert programs.programs(server.user).is_relative_to(folder / "elsewhere")
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700

@@ -178,3 +178,9 @@ def test_the_form_offers_likenesses_of_this_tenant_only(sign_in, stranger, world
 @pytest.mark.parametrize("query", ["?state=nonsense", "?cursor=nonsense"])
 def test_a_page_that_is_not_there_is_404(sign_in, query):
     assert sign_in("requester").get(reverse("job-list") + query).status_code == 404
+
+
+def test_a_part_that_is_asked_for_after_the_session_ended_reloads_the_page(world):
+    response = page(Client(), world.job("running"), **HTMX)
+    assert response.headers["HX-Refresh"] == "true"
+    assert not response.content

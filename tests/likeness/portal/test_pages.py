@@ -134,6 +134,7 @@ def test_each_page_is_strict_about_what_may_run(sign_in, address, name, language
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "no-store" in response.headers["Cache-Control"]
     if response.headers["Content-Type"].startswith("text/html"):
         assert_plain(response.content.decode(), language)
 

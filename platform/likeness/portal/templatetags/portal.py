@@ -71,7 +71,10 @@ def moment(value: datetime | str | None) -> SafeString | str:
     local = timezone.localtime(at)
     text = formats.date_format(local, _("j M Y, H:i"))
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', at.isoformat(), f"{local:%Y-%m-%d %H:%M:%S %Z}", text
+        '<time datetime="{}" title="{}" data-local>{}</time>',
+        at.isoformat(),
+        f"{local:%Y-%m-%d %H:%M:%S %Z}",
+        text,
     )
 
 

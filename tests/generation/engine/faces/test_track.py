@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from generation.engine.errors import EngineError
+from generation.engine.faces.detect import Detector
 from generation.engine.faces.landmarks import Landmarks
 from generation.engine.faces.models import FaceModels
 from generation.engine.faces.pose import similarity2d
@@ -41,6 +42,30 @@ class BlinkingDetector:
     def detect(self, frame: Image) -> tuple[Detection, ...]:
         self._calls += 1
         return () if self._calls - 1 in self._blind else self._inner.detect(frame)
+
+
+class CountingDetector:
+    """The real detector, counting its calls."""
+
+    def __init__(self, inner: Detector) -> None:
+        self._inner = inner
+        self.calls = 0
+
+    def detect(self, frame: Image) -> tuple[Detection, ...]:
+        self.calls += 1
+        return self._inner.detect(frame)
+
+
+class NoGlance:
+    """A glance that never sees anything, so that every frame gets the full look."""
+
+    def detect(self, frame: Image) -> tuple[Detection, ...]:
+        del frame
+        return ()
+
+
+def seeing(models: FaceModels, detector: Detector) -> FaceModels:
+    return replace(models, detector=detector, glance=NoGlance())
 
 
 def scene(picture: Image, x: int = 150, scale: float = 0.6) -> Image:
@@ -108,11 +133,25 @@ def test_a_track_outlives_a_short_gap_only(
 def test_landmarks_bridge_a_missing_detection_for_a_few_frames(
     models: FaceModels, astronaut: Image, blind: range, seen_after: int
 ) -> None:
-    tracker = Tracker(replace(models, detector=BlinkingDetector(models, blind)), FPS)
+    tracker = Tracker(seeing(models, BlinkingDetector(models, blind)), FPS)
     seen = ids(list(run(tracker, [scene(astronaut, x=120 + 4 * i) for i in range(14)])))
     assert seen[:2] == [[1]] * 2
     lost = [index for index, faces in enumerate(seen) if not faces]
     assert lost == (list(range(2 + seen_after, 12)) if seen_after else [])
+
+
+def test_a_known_face_gets_the_full_look_on_every_third_frame(models: FaceModels, astronaut: Image) -> None:
+    full, glance = CountingDetector(models.detector), CountingDetector(models.glance)
+    seen = list(run(Tracker(replace(models, detector=full, glance=glance), FPS), [scene(astronaut)] * 12))
+    assert ids(seen) == [[1]] * 12
+    assert (full.calls, glance.calls) == (4, 8)
+
+
+def test_a_second_face_gets_the_full_look_at_once(models: FaceModels, astronaut: Image) -> None:
+    both = scene(astronaut, x=20)
+    both[:, 330:] = scene(astronaut, x=330)[:, 330:]
+    frames = [scene(astronaut, x=20)] * 2 + [both]
+    assert len(list(run(Tracker(models, FPS), frames))[2].faces) == 2
 
 
 @pytest.mark.parametrize("position", [3, 7, 11])
@@ -144,7 +183,7 @@ def test_a_face_exchanged_for_three_frames_is_embedded_on_the_first_of_them(
 def test_a_weak_face_is_reported_and_embedded_but_never_tracked(
     models: FaceModels, astronaut: Image, score: float
 ) -> None:
-    weak = replace(models, detector=WeakDetector(models, score))
+    weak = seeing(models, WeakDetector(models, score))
     tracker = Tracker(weak, FPS)
     seen = list(run(tracker, [scene(astronaut)] * 3))
     assert ids(seen) == [[None]] * 3

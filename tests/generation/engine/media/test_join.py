@@ -3,9 +3,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -108,6 +109,15 @@ def test_sound_that_mp4_does_not_carry_is_transcoded(tmp_path: Path, name: str, 
     assert info.audio is not None
     assert info.audio.codec == "aac"
     assert clicks(out) == pytest.approx([0.0, 1.0, 2.0], abs=0.01)
+
+
+def test_rounded_times_of_matroska_become_even(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mkv", frames=90, sound="aac")
+    out = tmp_path / "out.mp4"
+    join(write_chunks(path, tmp_path, target_s=9), audio_from=path, out=out, metadata={})
+    with av.open(str(out)) as opened:
+        times = [packet.pts for packet in opened.demux(audio=0) if packet.size]
+    assert {b - a for a, b in pairwise(times)} == {1024}
 
 
 def test_sound_is_dropped_only_when_asked(tmp_path: Path) -> None:
@@ -216,6 +226,7 @@ def test_writer_leaves_nothing_after_an_error(tmp_path: Path) -> None:
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
+import av
 import numpy as np
 from generation.engine.errors import EncodeError
 from generation.engine.media.colour import to_planes

@@ -6,6 +6,7 @@ function enhanceDrop(area) {
   const input = area.querySelector('input[type="file"]');
   const shown = area.querySelector(".chosen");
   if (!input) return;
+  area.classList.add("ready");
   const over = (on) => area.classList.toggle("over", on);
   for (const name of ["dragenter", "dragover"]) {
     area.addEventListener(name, (event) => { event.preventDefault(); over(true); });
@@ -65,6 +66,22 @@ function sendOnce(event) {
   if (button && button.dataset.busy) button.textContent = button.dataset.busy;
 }
 
+/** Show moments in the reader's own time zone; the title keeps the server's. */
+function localTimes(root) {
+  const spoken = document.documentElement.lang;
+  const language = spoken === "en" ? "en-GB" : spoken; /* day before month, as the server writes it */
+  const format = new Intl.DateTimeFormat(language, {
+    year: "numeric", month: language.startsWith("zh") ? "long" : "short", day: "numeric",
+    hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+  });
+  for (const time of root.querySelectorAll("time[data-local]")) {
+    time.textContent = format.format(new Date(time.dateTime));
+    time.removeAttribute("data-local");
+  }
+}
+
+localTimes(document);
+document.addEventListener("htmx:afterSwap", (event) => localTimes(event.target.parentNode || document));
 document.querySelectorAll(".drop").forEach(enhanceDrop);
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-copy]");
