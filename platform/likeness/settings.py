@@ -245,6 +245,7 @@ CELERY_TASK_ROUTES = {
     "generation.tasks.admit": {"queue": "cpu"},
     "generation.tasks.seal": {"queue": "cpu"},
     "generation.tasks.reap": {"queue": "io"},
+    "audit.tasks.check": {"queue": "cpu"},
 }
 REAP_EVERY_S = 1.0
 CELERY_BEAT_SCHEDULE = {
@@ -253,7 +254,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "generation.tasks.reap",
         "schedule": REAP_EVERY_S,
         "options": {"expires": 5 * REAP_EVERY_S},
-    }
+    },
+    "audit-check": {
+        "task": "audit.tasks.check",
+        "schedule": crontab(hour=3, minute=17),
+        "options": {"expires": 3600},
+    },
 }
 
 # ---- logging: to standard error; the stack writes that into logs/
