@@ -101,3 +101,5 @@ def test_a_bundle_is_dropped_on_the_page(arrive, tmp_path):
     assert person.sees("This bundle does not hold")
     person.press("简体中文")
     assert person.sees("核验证据")
+    person.press("English")  # the choice is kept with the account, and others sign in with it
+    assert person.sees("Check evidence")
