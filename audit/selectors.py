@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from audit import health, leaf, signer, store, tiles, witnesses
 from audit.checkpoint import TlogProof, VerifierKey
 from audit.errors import EntryNotFoundError, NoCheckpointError, PolicyError, ReceiptTimeoutError, TileError
-from audit.health import WitnessHealth
+from audit.health import Standing, WitnessHealth
 from audit.leaf import KeyKind
 from audit.models import Checkpoint, Key
 from audit.models import Entry as Row
@@ -187,6 +187,11 @@ def witnessed(index: int = 0) -> CheckpointView:
     if cosigned is None or cosigned.size <= index:
         return checkpoint()
     return _view(Checkpoint.objects.get(size=cosigned.size))
+
+
+def witness_standing() -> Standing:
+    """Whether the log is frozen, stale or at fault, in two queries: what every page asks."""
+    return health.standing()
 
 
 def witness_health() -> WitnessHealth:
