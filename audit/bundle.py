@@ -20,6 +20,9 @@ entries/N.disclosure.json   a detail that the entry commits to, where the receiv
 checkpoint                  the head of the log that all of it is proven against, with its cosignatures
 consistency.txt             the proof that the log extends the receiver's own checkpoint, where one was given
 log.vkey                    the log's public key
+tokens/SIZE.tsr             an authority's timestamp (RFC 3161) on the head of that size, if there is one
+tokens/SIZE.checkpoint      that head, byte for byte as it was stamped
+tokens/SIZE.consistency.txt the proof that `checkpoint` extends it, where they differ
 manifests/JOB.c2pa          the content credential of an output (https://c2pa.org)
 report.LANGUAGE.pdf         the same for people to read; what counts are the entries and their proofs
 verify.py                   checks all of it offline; Python 3.9 or later, nothing else
@@ -29,6 +32,12 @@ verify.py                   checks all of it offline; Python 3.9 or later, nothi
 Take KEY from someone other than the sender of this bundle. With the key in here the check
 shows that nothing was changed since the bundle was made, not who made it. FOLDER holds files
 that you were given: the check says which of them the log knows.
+
+    openssl ts -verify -data tokens/SIZE.checkpoint -in tokens/SIZE.tsr -CAfile ROOT.pem
+    openssl ts -reply -text -in tokens/SIZE.tsr
+
+Take ROOT.pem, the authority's root certificate, from the authority. The first line checks the
+timestamp, the second shows its time: that head, and in it every entry below SIZE, existed by then.
 """
 
 
@@ -45,7 +54,8 @@ class Proven:
 class Evidence:
     """What goes into a bundle; `extra` are further files by their path in it.
 
-    `consistency` is the proof from the receiver's own checkpoint, empty where none was given.
+    `consistency` is the proof from the receiver's own checkpoint, empty where none was given; `tokens` are
+    the files about timestamps by their name in tokens/.
     """
 
     entries: Sequence[Proven]
@@ -54,6 +64,7 @@ class Evidence:
     key: str
     consistency: str = ""
     extra: Mapping[str, bytes] = field(default_factory=dict)
+    tokens: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def stem(index: int) -> str:
@@ -74,6 +85,7 @@ def members(evidence: Evidence) -> dict[str, bytes]:
     for entry in evidence.entries:
         files[f"entries/{stem(entry.index)}.json"] = entry.body
         files[f"entries/{stem(entry.index)}.tlog-proof"] = entry.proof.encode()
+    files |= {f"tokens/{name}": content for name, content in evidence.tokens.items()}
     return {**evidence.extra, **files}
 
 

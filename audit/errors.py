@@ -20,6 +20,8 @@ AuditError
 ├── KeyRotationError       a key that cannot be added or retired now
 ├── LogKeyMissingError     a log whose public key is not published yet
 ├── CheckStateError        a check that cannot go on from where it was told to
+├── TimestampError         a timestamp, or an authority, that cannot be used
+│   └── TimestampUnavailableError  an authority that does not answer now
 └── WitnessError           a witness, or a cosignature, that cannot be used
 """
 
@@ -171,6 +173,20 @@ class CheckStateError(AuditError):
 
     code = "audit.check_state"
     hint = "Name a size that has a signed checkpoint, or check the whole log: `likeness audit check`."
+
+
+class TimestampError(AuditError):
+    """A timestamp, or a timestamp authority, that cannot be used; nothing of it is stored."""
+
+    code = "audit.timestamp"
+    hint = "LIKENESS_TSA_URL is an RFC 3161 authority's address, LIKENESS_TSA_ROOTS a PEM file with its root."
+
+
+class TimestampUnavailableError(TimestampError):
+    """A timestamp authority that does not answer now."""
+
+    code = "audit.timestamp_unavailable"
+    hint = "The head is stamped later: the task asks again, and the next night stamps the newest head."
 
 
 class WitnessError(AuditError):

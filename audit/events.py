@@ -114,7 +114,10 @@ class IdentityEnrolled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ConsentChanged(Event):
-    """What every step of a licence says; `document` and `scope` are hashes, `reason` is a code."""
+    """What every step of a licence says; `document` and `scope` are hashes, `reason` is a code.
+
+    `detail` commits to words that are told beside the log: `sha256:` and the hash of salt and words.
+    """
 
     consent: str
     identity: str
@@ -126,6 +129,7 @@ class _ConsentChanged(Event):
     role: str = ""
     epoch: int = 0
     reason: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,21 @@ def evidence(indexes: Iterable[int], *, head: CheckpointView, pinned: str = "") 
     kept = open_checkpoint(pinned, selectors.log_key()) if pinned else None
     key = selectors.log_key()
     consistency = _consistency(kept, head) if kept is not None else ""
-    return Evidence(proven, head.note, key.name, str(key), consistency)
+    tokens = _tokens(wanted, head)
+    return Evidence(proven, head.note, key.name, str(key), consistency, tokens=tokens)
+
+
+def _tokens(indexes: Sequence[int], head: CheckpointView) -> dict[str, bytes]:
+    """The timestamps of the first stamped head that holds each entry, with what ties it to this head."""
+    files = {}
+    for size in {selectors.stamped(index, within=head.size) for index in indexes} - {0}:
+        for number, found in enumerate(selectors.timestamps(size), start=1):
+            files[f"{size}.tsr" if number == 1 else f"{size}-{number}.tsr"] = found.token
+            files[f"{size}.checkpoint"] = found.note.encode()
+        if size < head.size:
+            kept = open_checkpoint(files[f"{size}.checkpoint"].decode(), selectors.log_key())
+            files[f"{size}.consistency.txt"] = _consistency(kept, head).encode()
+    return files
 
 
 def _consistency(kept: Checkpoint, head: CheckpointView) -> str:

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 
 from audit import signer, witnesses
@@ -13,6 +15,15 @@ from audit.policy import NO_QUORUM, Policy
 
 STALE_AFTER_S = 3600
 LOOK_BACK = 32  # cosigned heads that are looked at for the newest with a quorum
+_COSIGNED = """
+    SELECT size, note || string_agg(line, '' ORDER BY witness)
+    FROM (
+      SELECT DISTINCT ON (size, witness) size, witness, line FROM audit_cosignature
+      WHERE size IN (SELECT DISTINCT size FROM audit_cosignature ORDER BY size DESC LIMIT %s)
+      ORDER BY size, witness, time DESC
+    ) AS newest JOIN audit_checkpoint USING (size)
+    GROUP BY size, note ORDER BY size DESC
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +38,9 @@ class WitnessState:
     time: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class WitnessHealth:
-    """Whether the log is witnessed: the newest head with a quorum, each witness, and what is wrong.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Whether the log is witnessed: the newest head with a quorum, and what is wrong.
 
     `fault` says why log.policy cannot be used; `quorum` is "none" where no witness is asked for.
     """
@@ -37,8 +48,6 @@ class WitnessHealth:
     quorum: str
     size: int
     time: datetime | None
-    signed_size: int
-    witnesses: tuple[WitnessState, ...]
     frozen: bool
     frozen_by: str
     frozen_at: datetime | None
@@ -55,6 +64,14 @@ class WitnessHealth:
     def alarm(self) -> bool:
         """Whether somebody has to look at the log now."""
         return self.frozen or bool(self.fault) or self.stale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessHealth(Standing):
+    """How the log stands, and each of its witnesses."""
+
+    signed_size: int
+    witnesses: tuple[WitnessState, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +93,10 @@ def cosigned(known: Policy | None) -> Cosigned | None:
     """The newest head whose cosignatures satisfy the quorum; None where none does or none is asked for."""
     if known is None or known.quorum == NO_QUORUM:
         return None
-    sizes = Cosignature.objects.order_by("-size").values_list("size", flat=True).distinct()
-    for size in sizes[:LOOK_BACK]:
-        note = Checkpoint.objects.get(size=size).note + lines(size)
+    with connection.cursor() as cursor:
+        cursor.execute(_COSIGNED, [LOOK_BACK])
+        heads: list[tuple[int, str]] = cursor.fetchall()
+    for size, note in heads:
         when = _satisfied(known, note)
         if when is not None:
             return Cosigned(size, note, when)
@@ -106,28 +124,43 @@ def _time(seconds: int) -> datetime | None:
         return None
 
 
+def standing() -> Standing:
+    """How the log stands, in two queries; never raises for a broken policy, but says so."""
+    known, fault = _policy()
+    return Standing(**_standing(known, fault))
+
+
 def health() -> WitnessHealth:
-    """Whether the log is witnessed; never raises for a broken policy, but says so."""
-    fault, known = "", None
+    """How the log stands, and what each witness cosigned."""
+    known, fault = _policy()
+    head = Checkpoint.objects.order_by("-size").first()
+    return WitnessHealth(
+        **_standing(known, fault),
+        signed_size=head.size if head else 0,
+        witnesses=tuple(_states(known)) if known else (),
+    )
+
+
+def _policy() -> tuple[Policy | None, str]:
     try:
-        known = witnesses.load()
+        return witnesses.load(), ""
     except (PolicyError, UnicodeDecodeError) as error:
-        fault = f"{witnesses.policy_path()}: {error}"
+        return None, f"{witnesses.policy_path()}: {error}"
+
+
+def _standing(known: Policy | None, fault: str) -> dict[str, Any]:
     newest = cosigned(known)
     alarm = Alarm.objects.order_by("-seq").first()
     frozen = signer.frozen(signer.home()) or (alarm is not None and alarm.frozen)
-    head = Checkpoint.objects.order_by("-size").first()
-    return WitnessHealth(
-        quorum=known.quorum if known else NO_QUORUM,
-        size=newest.size if newest else 0,
-        time=newest.time if newest else None,
-        signed_size=head.size if head else 0,
-        witnesses=tuple(_states(known)) if known else (),
-        frozen=frozen,
-        frozen_by=alarm.witness if frozen and alarm else "",
-        frozen_at=alarm.created if frozen and alarm else None,
-        fault=fault,
-    )
+    return {
+        "quorum": known.quorum if known else NO_QUORUM,
+        "size": newest.size if newest else 0,
+        "time": newest.time if newest else None,
+        "frozen": frozen,
+        "frozen_by": alarm.witness if frozen and alarm else "",
+        "frozen_at": alarm.created if frozen and alarm else None,
+        "fault": fault,
+    }
 
 
 def _states(known: Policy) -> Iterable[WitnessState]:

@@ -65,6 +65,27 @@ class Cosignature(models.Model):
         return f"{self.witness} on checkpoint {self.size}"
 
 
+class Timestamp(models.Model):
+    """An authority's timestamp on a checkpoint; `token` is its whole answer, `time` the one in it."""
+
+    pk = models.CompositePrimaryKey("size", "authority")
+    size = models.BigIntegerField()
+    authority = models.TextField()
+    token = models.BinaryField()
+    time = models.DateTimeField()
+
+    objects: ClassVar[models.Manager["Timestamp"]]
+
+    class Meta:
+        """The SQL migration makes the table."""
+
+        managed = False
+        db_table = "audit_timestamp"
+
+    def __str__(self) -> str:
+        return f"{self.authority} on checkpoint {self.size}"
+
+
 class Alarm(models.Model):
     """A witness refused a head, or a person let the log go on; the newest row decides."""
 

@@ -13,9 +13,9 @@ from django.db.models import QuerySet
 from audit import health, leaf, signer, store, tiles, witnesses
 from audit.checkpoint import TlogProof, VerifierKey
 from audit.errors import EntryNotFoundError, NoCheckpointError, PolicyError, ReceiptTimeoutError, TileError
-from audit.health import WitnessHealth
+from audit.health import Standing, WitnessHealth
 from audit.leaf import KeyKind
-from audit.models import Checkpoint, Key
+from audit.models import Checkpoint, Key, Timestamp
 from audit.models import Entry as Row
 from audit.tiles import TileTree
 
@@ -62,6 +62,17 @@ class CheckpointView:
     root: str
     note: str
     signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampView:
+    """An authority's RFC 3161 answer about the head of a size, `note` byte for byte; `time` is its word."""
+
+    size: int
+    authority: str
+    token: bytes
+    time: datetime
+    note: str
 
 
 def receipt(event_id: uuid.UUID, *, timeout_s: float = 1.0) -> Receipt:
@@ -187,6 +198,24 @@ def witnessed(index: int = 0) -> CheckpointView:
     if cosigned is None or cosigned.size <= index:
         return checkpoint()
     return _view(Checkpoint.objects.get(size=cosigned.size))
+
+
+def witness_standing() -> Standing:
+    """Whether the log is frozen, stale or at fault, in two queries: what every page asks."""
+    return health.standing()
+
+
+def timestamps(size: int) -> list[TimestampView]:
+    """The timestamps on the head of a size; none where it was not stamped."""
+    rows = Timestamp.objects.filter(size=size).order_by("time", "authority")
+    note = Checkpoint.objects.filter(size=size).values_list("note", flat=True).first()
+    return [TimestampView(row.size, row.authority, bytes(row.token), row.time, note or "") for row in rows]
+
+
+def stamped(index: int, *, within: int) -> int:
+    """The size of the first stamped head that holds an entry, of those up to a size; 0 for none."""
+    sizes = Timestamp.objects.filter(size__gt=index, size__lte=within).order_by("size")
+    return sizes.values_list("size", flat=True).first() or 0
 
 
 def witness_health() -> WitnessHealth:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +19,16 @@ from django.utils import timezone
 
 from consent import faces, vault
 from consent.errors import CiphertextError, ShreddedError
-from consent.models import Asset, BlockEntry, BlockTemplate, Identity, Portrait, Template, new_id
+from consent.models import (
+    Asset,
+    BlockEntry,
+    BlockTemplate,
+    Disclosure,
+    Identity,
+    Portrait,
+    Template,
+    new_id,
+)
 
 
 def new_asset(tenant: str, *, identity: Identity | None) -> Asset:
@@ -46,6 +56,7 @@ def shred(asset: Asset) -> None:
     asset.shredded = timezone.now()
     asset.save(update_fields=["wrapped_key", "shredded"])
     Template.objects.filter(portrait__asset=asset).delete()
+    asset.disclosures.all().delete()
     for row in asset.portraits.all():
         for blob in (row.blob, row.preview_blob):
             transaction.on_commit(partial(_delete_blob, blob))
@@ -116,6 +127,12 @@ def keep_blocked(
     )
 
 
+def keep_disclosure(asset: Asset, event_id: uuid.UUID, plain: bytes) -> None:
+    """Store what an entry of the log commits to, under the asset's data key; it opens for this entry only."""
+    sealed = vault.seal_row(data_key(asset), plain, _place(asset, "disclosure", str(event_id)))
+    Disclosure.objects.create(event_id=event_id, tenant=asset.tenant, asset=asset, sealed=sealed)
+
+
 def open_portrait(row: Portrait) -> bytes:
     """The enrolled picture, byte for byte.
 
@@ -160,6 +177,12 @@ def open_blocked(row: BlockTemplate, keys: Keys) -> faces.Vector:
     asset = row.entry.asset
     place = _place(asset, "block", f"{row.entry_id}.{row.number}")
     return faces.vector_of(vault.open_row(keys.of(asset), bytes(row.sealed), place))
+
+
+def open_disclosure(row: Disclosure, keys: Keys) -> bytes:
+    """What an entry of the log commits to; raises as ``open_portrait``."""
+    place = _place(row.asset, "disclosure", str(row.event_id))
+    return vault.open_row(keys.of(row.asset), bytes(row.sealed), place)
 
 
 def commitment(row: Portrait) -> str:

@@ -239,6 +239,18 @@ class Step(models.Model):
         return f"{self.consent_id} {self.what}"
 
 
+class Disclosure(models.Model):
+    """The words that an entry of the log commits to, encrypted; they go with the data key."""
+
+    event_id = models.UUIDField(primary_key=True)
+    tenant = models.CharField(max_length=64)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="disclosures")
+    sealed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"disclosure of {self.event_id}"
+
+
 class BlockEntry(models.Model):
     """One face that nobody may wear and that stops every footage it is seen in."""
 

@@ -19,6 +19,7 @@ class Action(StrEnum):
     BLOCK = "block"
     UNBLOCK = "unblock"
     ERASE = "erase"
+    DISCLOSE = "disclose"
 
 
 ALLOWED: Mapping[Action, frozenset[str]] = {
@@ -30,6 +31,7 @@ ALLOWED: Mapping[Action, frozenset[str]] = {
     Action.BLOCK: frozenset({"legal", "operator"}),
     Action.UNBLOCK: frozenset({"legal"}),
     Action.ERASE: frozenset({"legal"}),
+    Action.DISCLOSE: frozenset({"auditor", "legal"}),
 }
 
 

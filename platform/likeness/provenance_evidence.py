@@ -14,9 +14,10 @@ from django.db import transaction
 from audit import export, verify, witnesses
 from audit import selectors as log
 from audit import services as audit
-from audit.bundle import Evidence, write_bundle
+from audit.bundle import Evidence, stem, write_bundle
 from audit.events import Actor, AuditDisclosed
 from audit.leaf import KeyKind
+from consent import disclosures
 from consent import selectors as consents
 from generation import blobs
 from generation import selectors as jobs
@@ -65,12 +66,15 @@ def write_evidence(
     entries = [entry for entry in _about(job, rows) if entry.index < signed]
     indexes = [entry.index for entry in entries]
     head = export.head_of(indexes, pinned=pinned)
-    evidence = replace(export.evidence(indexes, head=head, pinned=pinned), extra=_credentials(job, entries))
+    words = _disclosures(entries, by)
+    extra = {**_credentials(job, entries), **words}
+    evidence = replace(export.evidence(indexes, head=head, pinned=pinned), extra=extra)
     told = Told(job, rows, entries, head, _verdict(evidence, pinned))
     write_bundle(out, replace(evidence, extra={**evidence.extra, **reports(told)}))
     with transaction.atomic():
         digest = hashlib.sha256(out.read_bytes()).hexdigest()
-        audit.append(AuditDisclosed(bundle=digest, entries=len(entries), job=job.id.hex), actor=by)
+        event = AuditDisclosed(bundle=digest, entries=len(entries), job=job.id.hex, disclosures=len(words))
+        audit.append(event, actor=by)
     return entries
 
 
@@ -91,6 +95,16 @@ def _credentials(job: Job, entries: Sequence[Entry]) -> dict[str, bytes]:
         return {}
     with blobs.store().open(sha256) as stream:
         return {f"manifests/{job.id.hex}.c2pa": stream.read()}
+
+
+def _disclosures(entries: Sequence[Entry], by: Actor) -> dict[str, bytes]:
+    """The words that entries commit to, as far as they were not erased."""
+    told = disclosures.disclosures((entry.event_id for entry in entries), by=by)
+    return {
+        f"entries/{stem(entry.index)}.disclosure.json": told[entry.event_id].as_file()
+        for entry in entries
+        if entry.event_id in told
+    }
 
 
 def _mine(entry: Entry, job: Job) -> bool:

@@ -26,6 +26,8 @@ LIKENESS_LOGS: Path = LIKENESS_HOME / "logs"
 LIKENESS_PROFILE = env.choice("PROFILE", choices=("local", "production"), default="local")
 LIKENESS_MODEL_POLICY = env.choice("MODEL_POLICY", choices=("commercial", "research"), default="commercial")
 LIKENESS_LOG_ORIGIN = env.text("LOG_ORIGIN", default="likeness.local/audit")
+LIKENESS_TSA_URL = env.text("TSA_URL")  # an RFC 3161 authority; without one nothing is sent
+LIKENESS_TSA_ROOTS = env.text("TSA_ROOTS")  # a PEM file with the certificates that its tokens lead to
 LIKENESS_ORGANISATION = env.text("ORGANISATION", default="Likeness local installation")
 SAMPLE_CREDIT_CODE = "000000000000000000"
 LIKENESS_CREDIT_CODE = env.text("CREDIT_CODE", default=SAMPLE_CREDIT_CODE)

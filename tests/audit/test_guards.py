@@ -17,6 +17,7 @@ TABLES = (
     "audit_key",
     "audit_refused",
     "audit_alarm",
+    "audit_timestamp",
 )
 EVERYONE = ("default", "sequencer", "auditor", "owner")
 
@@ -45,6 +46,7 @@ def filled(live_database):
             "INSERT INTO audit_cosignature (size, witness, time, line) VALUES (3, 'w1', 1, 'line')"
         )
         cursor.execute("INSERT INTO audit_alarm (frozen, witness, evidence) VALUES (true, 'w1', 'why')")
+        cursor.execute("INSERT INTO audit_timestamp VALUES (3, 'http://tsa', 'token', now())")
         cursor.execute("INSERT INTO audit_key VALUES (1, %s, 0)", [bytes(16)])
         cursor.execute("INSERT INTO audit_refused VALUES (1, gen_random_uuid(), 'body', 'why')")
 
@@ -63,6 +65,7 @@ CHANGES = {
     "audit_cosignature": "UPDATE audit_cosignature SET line = 'other'",
     "audit_key": "UPDATE audit_key SET idx = 2",
     "audit_refused": "UPDATE audit_refused SET reason = 'other'",
+    "audit_timestamp": "UPDATE audit_timestamp SET time = now()",
     "audit_alarm": "UPDATE audit_alarm SET frozen = false",
 }
 

@@ -263,5 +263,5 @@ def test_every_guard_always_fires(row):
             " WHERE relname LIKE 'consent\\_%%' AND NOT tgisinternal", []
         )  # fmt: skip
         found = dict(cursor.fetchall())
-    assert len(found) == 14
+    assert len(found) == 15
     assert set(found.values()) == {"A"}

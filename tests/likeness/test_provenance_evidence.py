@@ -18,6 +18,7 @@ from rest_framework.test import APIClient
 from audit import selectors, services, verify
 from audit.events import GenerationFinished, LabelApplied
 from audit.leaf import KeyKind
+from consent import erasure
 from generation.errors import NotFoundError
 from generation.models import Job, JobConsent, JobState
 from likeness import provenance_evidence
@@ -93,7 +94,43 @@ def test_the_bundle_holds_entries_credential_and_reports_and_verifies(case):
     assert [entry.type for entry in entries][:3] == ["identity.enrolled", "consent.submitted", "gate.decided"]
     report = verify.verify(str(out), vkey=str(selectors.log_key()))
     assert (report["result"], len(report["entries"])) == ("verified", len(entries))
-    assert [item["code"] for item in report["proven"]] == ["entries", "manifests"]
+    assert [item["code"] for item in report["proven"]] == ["entries", "manifests", "disclosures"]
+
+
+def disclosed(out):
+    return [name for name in zipfile.ZipFile(out).namelist() if name.endswith(".disclosure.json")]
+
+
+def test_details_are_told_until_the_person_is_erased_and_the_proofs_stay(case, settings):
+    out, entries = case.make()
+    submitted = next(entry for entry in entries if entry.type == "consent.submitted")
+    assert disclosed(out) == [f"entries/{submitted.index:09d}.disclosure.json"]
+    report = verify.verify(str(out), vkey=str(selectors.log_key()))
+    (told,) = [json.loads(finding["disclosed"]) for finding in report["entries"] if "disclosed" in finding]
+    assert told["name"] == "王五"
+    pinned = selectors.checkpoint().note
+
+    settings.LIKENESS_ERASURE_HANDLERS = []
+    erasure.erase(case.story.person.id, by=case.story.by["legal"])
+    with transaction.atomic():
+        last = services.append(LabelApplied(job="0" * 32, label="1"), actor=case.auditor)
+    selectors.receipt(last, timeout_s=10)
+
+    out, again = case.make(pinned=pinned)
+    assert disclosed(out) == []
+    assert [entry.body for entry in again][: len(entries)] == [entry.body for entry in entries]
+    assert "subject.erased" in [entry.type for entry in again]
+    assert b"\xe7\x8e\x8b\xe4\xba\x94" not in b"".join(entry.body for entry in again)
+    report = verify.verify(str(out), vkey=str(selectors.log_key()), pinned=pinned)
+    assert (report["result"], len(report["entries"])) == ("verified", len(again))
+
+
+def test_how_many_details_were_told_is_logged(case):
+    case.make()
+    with transaction.atomic():
+        marker = services.append(LabelApplied(job="0" * 32, label="1"), actor=case.auditor)
+    event = selectors.entry(selectors.receipt(marker, timeout_s=10).index - 1).event
+    assert (event["type"], event["disclosures"]) == ("audit.disclosed", 1)
 
 
 def test_growth_from_the_receivers_checkpoint_is_in_it(case):

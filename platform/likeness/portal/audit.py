@@ -62,6 +62,7 @@ class LogListView(Page):
             "rows": shown(list(entries), self.tenant),
             "next": entries[-1].index if len(entries) == PAGE_SIZE and entries[-1].index else None,
             "health": log_health(),
+            "witnesses": selectors.witness_health(),
         }
         return self.show(request, "portal/log/list.html", context)
 

@@ -1,4 +1,4 @@
-"""What every page needs: the navigation of the person who looks at it."""
+"""What every page needs: the navigation of the person who looks at it, and any alarm of the log."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from likeness.accounts.roles import Role
 from likeness.portal import access
+from likeness.portal.health import NOBODY, log_witnessing
 from likeness.portal.waiting import reviews_waiting
 
 
@@ -39,13 +40,14 @@ NAVIGATION = (
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """The navigation by role, the person, and how many reviews wait for them."""
+    """The navigation by role, the person, how many reviews wait for them, and the log's witnesses."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"navigation": (), "person": None, "reviews_waiting": 0}
+        return {"navigation": (), "person": None, "reviews_waiting": 0, "witnessing": NOBODY}
     roles = frozenset(user.roles)
     return {
         "navigation": tuple(entry for entry in NAVIGATION if access.allows(entry.roles, roles)),
         "person": user,
         "reviews_waiting": SimpleLazyObject(lambda: reviews_waiting(user.actor)),
+        "witnessing": SimpleLazyObject(lambda: log_witnessing(link=access.allows(access.SEE_LOG, roles))),
     }

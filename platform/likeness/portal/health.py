@@ -1,4 +1,4 @@
-"""How the log is: the newest signed checkpoint, whether it covers every entry, and whether anybody signs."""
+"""How the log is: its newest checkpoint, whether it covers every entry, who signs it and who witnesses it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,33 @@ class LogHealth:
     root: str = ""
     note: str = ""
     signed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessing:
+    """What a banner says of the log's witnesses: ``tone`` is bad, warn or empty, ``code`` names the state."""
+
+    tone: str = ""
+    code: str = "unwitnessed"
+    by: str = ""
+    at: datetime | None = None
+    link: bool = False
+
+
+NOBODY = Witnessing()
+"""What somebody who is not signed in is told."""
+
+
+def log_witnessing(*, link: bool = False) -> Witnessing:
+    """Say the worst there is: a refusal, then a faulty policy, then an old cosignature."""
+    known = selectors.witness_standing()
+    if known.frozen:
+        return Witnessing("bad", "frozen", known.frozen_by, known.frozen_at, link)
+    if known.fault:
+        return Witnessing("warn", "policy", link=link)
+    if known.stale:
+        return Witnessing("warn", "stale", at=known.time, link=link)
+    return Witnessing(code="cosigned" if known.time else "unwitnessed", at=known.time, link=link)
 
 
 def log_health() -> LogHealth:

@@ -46,6 +46,12 @@ CHIPS: dict[str, Chip] = {
     "late": Chip("warn", "clock", _("Late")),
     "stopped": Chip("bad", "alert", _("Sequencer stopped")),
     "silent": Chip("bad", "alert", _("No signed checkpoint")),
+    # witnesses
+    "cosigned": Chip("good", "check", _("Cosigned")),
+    "stale": Chip("warn", "clock", _("Not cosigned")),
+    "policy": Chip("warn", "alert", _("Policy at fault")),
+    "frozen": Chip("bad", "alert", _("Refused by a witness")),
+    "unwitnessed": Chip("", "dash", _("No witness")),
 }
 
 

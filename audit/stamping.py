@@ -1,0 +1,45 @@
+"""The newest head gets a timestamp of the configured authority; without one nothing is ever sent."""
+
+import logging
+
+from django.conf import settings
+
+from audit import pushing, timestamps
+from audit.pushing import Connection
+from audit.timestamps import Authority
+
+_STAMPED = "SELECT 1 FROM audit_timestamp WHERE size = %s AND authority = %s"
+_STORE = """
+    INSERT INTO audit_timestamp (size, authority, token, time) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+log = logging.getLogger(__name__)
+
+
+def configured() -> Authority | None:
+    """The authority of LIKENESS_TSA_URL and LIKENESS_TSA_ROOTS; None where no address is set.
+
+    Raises:
+        TimestampError: an address that cannot be used, or roots that cannot be read.
+    """
+    url: str = settings.LIKENESS_TSA_URL
+    return timestamps.authority(url, settings.LIKENESS_TSA_ROOTS) if url else None
+
+
+def stamp_newest(connection: Connection, by: Authority) -> int:
+    """Have the newest head stamped; its size, or 0 where nothing is signed or it was stamped before.
+
+    The connection is of the sequencer's role.
+
+    Raises:
+        TimestampError, TimestampUnavailableError: there is no good token; nothing is stored.
+    """
+    head = pushing.newest(connection)
+    if head is None:
+        return 0
+    size, note = head
+    if connection.execute(_STAMPED, [size, by.url]).fetchone() is not None:
+        return 0
+    token = timestamps.stamp(note.encode(), by)
+    connection.execute(_STORE, [size, by.url, token.data, token.time])
+    log.info("%s stamped the head of %d at %s", by.url, size, token.time.isoformat())
+    return size
