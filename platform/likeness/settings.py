@@ -249,6 +249,7 @@ CELERY_TASK_ROUTES = {
     "generation.tasks.seal": {"queue": "cpu"},
     "generation.tasks.reap": {"queue": "io"},
     "audit.tasks.check": {"queue": "cpu"},
+    "audit.tasks.stamp": {"queue": "io"},
 }
 REAP_EVERY_S = 1.0
 CELERY_BEAT_SCHEDULE = {
@@ -257,6 +258,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "generation.tasks.reap",
         "schedule": REAP_EVERY_S,
         "options": {"expires": 5 * REAP_EVERY_S},
+    },
+    "audit-stamp": {
+        "task": "audit.tasks.stamp",
+        "schedule": crontab(hour=2, minute=17),
+        "options": {"expires": 3600},
     },
     "audit-check": {
         "task": "audit.tasks.check",
