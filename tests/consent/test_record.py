@@ -8,10 +8,10 @@ from tests.consent import fakes
 
 def test_each_change_is_in_the_log(home, sequencing, world):
     row = world.activate()
-    services.revoke(row.id, reason="Changed my mind.", by=world.by["requester"])
     entry = services.block(image=fakes.picture("chen"), identity_id=None, reason="x", by=world.by["operator"])
     services.unblock(entry.id, by=world.by["legal"])
-    last = last_event(row.id)
+    services.revoke(row.id, reason="Changed my mind.", by=world.by["requester"])
+    last = last_event(row.id)  # the newest of all: once it is in the log, so is everything before it
     audit.receipt(last, timeout_s=10)
     events = audit.entries(KeyKind.CONSENT, row.id)
     assert [event.type for event in events] == [
