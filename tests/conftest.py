@@ -20,6 +20,7 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connections
+from django.utils import translation
 from kombu import pools
 from pytest_django import DjangoDbBlocker, Settings
 
@@ -107,6 +108,13 @@ def live_database(
         yield name
         point_at(postgres, SHARED)
     administer(postgres, f"drop database {name} with (force)")
+
+
+@pytest.fixture(autouse=True)
+def _language() -> Iterator[None]:
+    """A request in another language must not change what the next test reads."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

@@ -73,6 +73,10 @@ class Person:
         self.fill("username", f"{role}@demo.example")
         self.fill("password", password or self.site.password)
         self.driver.find_element(By.CSS_SELECTOR, "form.form button").click()
+        if not password:  # a page that is opened before the answer has come would ask to sign in again
+            WebDriverWait(self.driver, 15).until(
+                lambda _driver: not self.path.startswith("/sign-in/"), "never got in"
+            )
 
     def fill(self, name: str, value: str) -> None:
         field = self.driver.find_element(By.NAME, name)
