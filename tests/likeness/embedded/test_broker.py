@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import kombu
 import pytest
 from django.db import connection, transaction
+from kombu import exceptions as kombu_errors
 
 from likeness.celery import app
 
@@ -47,3 +49,11 @@ def test_messages_carry_no_password(live_database, postgres):
     note.delay(1)
     for line in postgres.passfile.read_text().splitlines():
         assert line.rsplit(":", 1)[1] not in waiting()[0]
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "amqp://127.0.0.1:1//"])
+def test_every_broker_that_a_url_may_name_has_its_client(url):
+    with kombu.Connection(url, connect_timeout=1) as connection, pytest.raises(kombu_errors.OperationalError):
+        connection.ensure_connection(
+            max_retries=1, interval_start=0
+        )  # asked and refused, not "no such module"
