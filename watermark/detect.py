@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,12 @@ from watermark.evidence import Evidence
 from watermark.invisible import Carrier
 from watermark.metadata import AigcRead
 from watermark.search import Finding, Geometry, Tally, at_identity, everywhere, groups_of
+from watermark.state import MarkState as MarkState
 
 ATTEMPTS = frozenset({1, 4, 12, 24, 48, 96})
 """Numbers of frames after which a decode is tried."""
 
 _Search = Callable[[list[list[Carrier]], Evidence, Tally, Finding], Finding]
-
-
-class MarkState(StrEnum):
-    """What is known of the invisible mark; ``not-run``: no keys, or too little time to tell."""
-
-    PRESENT = "present"
-    ABSENT = "absent"
-    SUSPECTED = "suspected"
-    NOT_RUN = "not-run"
 
 
 @dataclass(frozen=True, slots=True)
