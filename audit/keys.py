@@ -1,8 +1,9 @@
 """The log's keys: which sign now, which did, and who holds each.
 
 `signer/keys` of the home directory has one line a key, oldest first: `active|retired <vkey> <keeper>`. The
-keeper is `keyring` (the installation's own seed), `file` (a seed beside this file, made by a rotation) or
-`transit <url>` (Vault). While two are active, every checkpoint carries both signatures.
+keeper is `keyring` (the installation's own seed), `file` (a seed beside this file, made by a rotation),
+`transit <url>` (Vault) or `pkcs11 <uri>` (a hardware security module). While two are active, every checkpoint
+carries both signatures.
 """
 
 import os
@@ -15,12 +16,13 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit import checkpoint, transit
+from audit import checkpoint, pkcs11, transit
 from audit.checkpoint import VerifierKey
 from audit.errors import KeyRotationError, NoteError, SignerRefusedError
 
 KEYS_FILE, KEY_FILE = "keys", "log.vkey"
 TOKEN_FILE, CA_FILE = "transit.token", "transit.pem"
+PIN_FILE = "pkcs11.pin"
 
 
 class State(StrEnum):
@@ -36,6 +38,7 @@ class Keeper(StrEnum):
     KEYRING = "keyring"
     FILE = "file"
     TRANSIT = "transit"
+    PKCS11 = "pkcs11"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ def signing(key: LogKey, *, home: Path, seed: bytes) -> Signing:
     Raises:
         SignerRefusedError: the keeper holds another key, or none.
     """
+    if key.keeper is Keeper.PKCS11:
+        return pkcs11.Pkcs11Signing(key.url, public=key.key.public, pin=home / PIN_FILE)
     if key.keeper is Keeper.TRANSIT:
         return transit.TransitSigning(key.url, public=key.key.public, access=access(home))
     path = _seed_file(home, key.key)
@@ -158,6 +163,19 @@ def find_transit_key(home: Path, origin: str, url: str) -> LogKey:
     found = transit.newest(url, access=access(home))
     key = VerifierKey(checkpoint.check_name(origin), checkpoint.KeyType.ED25519, found.public)
     return LogKey(State.ACTIVE, key, Keeper.TRANSIT, found.url)
+
+
+def find_pkcs11_key(home: Path, origin: str, uri: str) -> LogKey:
+    """An Ed25519 key of a hardware security module, by its PKCS#11 URI; it has signed once.
+
+    Raises:
+        SignerRefusedError: the PIN is missing, others may read it, or the module refuses it.
+        SignerUnavailableError: the module does not answer with such a key.
+    """
+    found = str(pkcs11.parse(uri))
+    public = pkcs11.public_key(found, pin=home / PIN_FILE)
+    key = VerifierKey(checkpoint.check_name(origin), checkpoint.KeyType.ED25519, public)
+    return LogKey(State.ACTIVE, key, Keeper.PKCS11, found)
 
 
 def add(home: Path, key: LogKey) -> None:

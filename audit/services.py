@@ -37,8 +37,8 @@ def append(event: Event, *, actor: Actor, request: str = "") -> uuid.UUID:
     return event_id
 
 
-def rotate(*, by: Actor, transit_url: str = "") -> LogKey:
-    """Let a further key sign every checkpoint beside the old one: a new seed, or a key that Vault holds.
+def rotate(*, by: Actor, transit_url: str = "", pkcs11_uri: str = "") -> LogKey:
+    """Let a further key sign every checkpoint beside the old one: a new seed, or a key of Vault or of an HSM.
 
     The running sequencer takes it up by itself. The log's own policy and the local witness learn of it; other
     witnesses and auditors must be told before the old key is retired.
@@ -51,6 +51,8 @@ def rotate(*, by: Actor, transit_url: str = "") -> LogKey:
     signer.local()
     if transit_url:
         key = keys.find_transit_key(place, origin, transit_url)
+    elif pkcs11_uri:
+        key = keys.find_pkcs11_key(place, origin, pkcs11_uri)
     else:
         key = keys.make_file_key(place, origin)
     with transaction.atomic():

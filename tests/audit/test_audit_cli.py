@@ -102,6 +102,15 @@ def test_rotation_to_a_key_service_that_is_not_there_changes_nothing(log, run):
     assert len(run("audit", "keys")[1]["keys"]) == 1
 
 
+def test_rotation_to_a_security_module_that_is_not_there_changes_nothing(log, run):
+    uri = "pkcs11:token=t;object=log?module-path=/nowhere.so"
+    assert run("audit", "rotate", "--pkcs11", "log")[1]["code"] == "audit.signer_unavailable"
+    assert run("audit", "rotate", "--pkcs11", uri)[1]["code"] == "audit.signer_refused"
+    (log / "signer" / "pkcs11.pin").touch(mode=0o600)
+    assert run("audit", "rotate", "--pkcs11", uri)[1]["code"] == "audit.signer_unavailable"
+    assert len(run("audit", "keys")[1]["keys"]) == 1
+
+
 def test_check_reports_signed_and_names_the_entry(log, run, tmp_path):
     report = tmp_path / "report"
     assert run("audit", "check", "--report", report) == (0, {"ok": True, "problems": []})

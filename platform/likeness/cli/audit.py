@@ -38,11 +38,18 @@ def register(verbs: Verbs) -> None:
     exporting.add_argument("directory", type=Path)
     add_verb(actions, "keys", "Show the keys that sign the log, and those that did.", keys)
     rotating = add_verb(actions, "rotate", "Let a new key sign beside the old one.", rotate)
-    rotating.add_argument(
+    elsewhere = rotating.add_mutually_exclusive_group()
+    elsewhere.add_argument(
         "--transit",
         default="",
         metavar="URL",
         help="a key that Vault holds: https://HOST/v1/transit/keys/NAME",
+    )
+    elsewhere.add_argument(
+        "--pkcs11",
+        default="",
+        metavar="URI",
+        help="a key of a hardware security module: pkcs11:token=NAME;object=NAME?module-path=/LIBRARY.so",
     )
     add_verb(actions, "retire", "End a rotation: the old key signs no more.", retire)
 
@@ -112,7 +119,7 @@ def rotate(args: argparse.Namespace, _printer: Printer) -> Result:
     from audit import services
     from audit.events import SYSTEM, Actor
 
-    added = services.rotate(by=Actor(SYSTEM, SYSTEM), transit_url=args.transit)
+    added = services.rotate(by=Actor(SYSTEM, SYSTEM), transit_url=args.transit, pkcs11_uri=args.pkcs11)
     lines = [
         f"From now on this key signs too: {added.key}",
         "Give it to every witness and auditor; then end the rotation with `likeness audit retire`.",
