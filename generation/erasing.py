@@ -11,7 +11,7 @@ from django.db.models import Q
 from audit.events import Actor
 from consent import selectors as consents
 from generation import blobs
-from generation.models import Job, JobConsent, Media
+from generation.models import Job, JobConsent, Media, OutputPrint
 
 PICTURES = ("poster_sha256", "before_sha256", "content_sha256")
 
@@ -34,6 +34,7 @@ def erase(identity_id: str, *, by: Actor) -> int:
         job.poster_sha256 = job.before_sha256 = job.content_sha256 = ""
         job.message = job.hint = ""
         job.save(update_fields=[*PICTURES, "message", "hint"])
+    OutputPrint.objects.filter(job__in=jobs).delete()
     gone = [name for name in names - {""} if not _needed(name, jobs)] + sorted(footage)
     transaction.on_commit(partial(_delete, gone))
     return len(gone)

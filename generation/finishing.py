@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit import services as audit
 from audit.events import GenerationFinished, LabelApplied
 from consent import selectors as consents
-from generation import blobs, delivery, loaded, sealing, transitions
+from generation import blobs, delivery, loaded, prints, sealing, transitions
 from generation.admitting import taken
 from generation.engine.errors import NoFaceError
 from generation.engine.media.info import MediaInfo
@@ -114,6 +114,7 @@ def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease) -> None:
             if not authority.epochs_are(permit.licences):
                 raise PermitError("licences", "a consent was revoked while the output was sealed")
             delivery.write(row, sealed, stored, report=report_of(row))
+            prints.keep(row, sealed.content)
             _log(row, sealed)
     except BaseException:
         delivery.discard(stored)

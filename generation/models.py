@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 
 class JobState(models.TextChoices):
@@ -185,3 +185,26 @@ class Chunk(models.Model):
             models.CheckConstraint(condition=Q(state__in=ChunkState.values), name="chunk_state_known"),
         ]
         indexes = [models.Index(fields=["state", "touched"], name="chunk_by_state_and_touch")]
+
+
+class OutputPrint(models.Model):
+    """A perceptual hash of an output's thumbnail; ``second`` is the first one that shows it.
+
+    Deleted with the job's small pictures, and never in the log: it says roughly what a picture looks like.
+    """
+
+    BANDS = 4
+    BAND_BITS = 16
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="prints")
+    second = models.PositiveIntegerField()
+    hash = models.BigIntegerField()  # 64 bits in two's complement
+
+    class Meta:
+        """One index a band: of hashes that differ in few bits, some band differs in one bit at most."""
+
+        indexes = [
+            models.Index(F("hash").bitrightshift(16 * band).bitand(0xFFFF), name=f"print_band_{band}")
+            for band in range(4)
+        ]
+        constraints = [models.UniqueConstraint(fields=["job", "hash"], name="outputprint_once_per_job")]

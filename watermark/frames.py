@@ -22,6 +22,7 @@ PIXELS_MAX = 8192 * 8192
 """A larger picture is refused before it is decoded: 64 MiB of luma."""
 KEYS_MAX = 24
 STRIDE_MAX = 4
+_NOTHING: Plane = np.zeros((0, 0), np.uint8)
 # No playlists and no network: a file can name other files only in formats that are not listed here.
 _OPTIONS = {
     "protocol_whitelist": "file",
@@ -81,6 +82,43 @@ def first_middle_last(path: Path) -> list[Plane]:
                 raise UnreadableError(f"{path.name} has no frame at {float(at * stream.time_base):.2f} s.")
             planes.append(luma)
     return planes
+
+
+def sampled(path: Path, count: int) -> list[tuple[float, Plane]]:
+    """(seconds, luma) of up to ``count`` frames, evenly over a clip; key frames where there are enough.
+
+    Raises:
+        UnreadableError: nothing can be decoded.
+    """
+    found: dict[float, Plane] = {}
+    with _opened(path) as (container, stream):
+        base, start = stream.time_base or Fraction(1, 25), stream.start_time or 0
+        keys = _key_times(stream)
+        times = _evenly(keys, count)
+        if len(times) < min(count, 3):
+            times = [start + (stream.duration or 0) * at // count for at in range(count)]
+        for time in times if keys else []:
+            luma = _frame_at(container, stream, time)
+            if luma is not None:
+                found[float((time - start) * base)] = luma
+        if not keys:  # a picture, or a clip without an index
+            found[0.0] = next(_from(container, stream, None, skip=0, stride=1, count=1), _NOTHING)
+    found = {second: luma for second, luma in found.items() if luma.size}
+    if not found:
+        raise UnreadableError(f"{path.name} has no frame that can be decoded.")
+    return sorted(found.items(), key=lambda pair: pair[0])
+
+
+def first_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """(h, w, 3) uint8, BGR: the first frame of a clip, or the picture.
+
+    Raises:
+        UnreadableError: nothing can be decoded.
+    """
+    with _opened(path) as (container, stream):
+        for frame in container.decode(stream):
+            return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+    raise UnreadableError(f"{path.name} has no frame that can be decoded.")
 
 
 def timed(path: Path, step_s: float = 1.0) -> Iterator[tuple[float, Plane]]:

@@ -15,7 +15,7 @@ from audit.merkle import leaf_hash, verify_inclusion
 from audit.tiles import TileTree
 from consent import erasure, services
 from consent.models import Step
-from generation.models import Job
+from generation.models import Job, OutputPrint
 from likeness import provenance_search
 from likeness.cli.main import main
 from likeness.models import IdempotencyKey
@@ -38,6 +38,7 @@ def known(case, settings):
     services.revoke(story.licence.id, reason=f"{NAME} {NUMBER} asked for it.", by=story.by["legal"])
     answer = json.dumps({"identity": story.person.id, "name": NAME}, ensure_ascii=False)
     IdempotencyKey.objects.create(tenant="demo", key="k", route="POST x", body_sha256="0" * 64, answer=answer)
+    OutputPrint.objects.create(job=case.job, second=0, hash=1)
     Job.objects.filter(pk=case.job.pk).update(message=f"{NAME} is not to be seen.")
     return case
 
@@ -107,6 +108,7 @@ def test_the_log_is_what_it_was_and_nothing_of_the_person_is_left(known, home, t
     assert report["error"] == "" or "no consistency proof" in report["error"]
 
     # The person: nowhere.
+    assert not OutputPrint.objects.exists()
     assert found_in_tables(NAME, NUMBER) == []
     assert found_in_files(home, *PICTURES) == []
     assert found_in_files(home, NAME.encode(), NUMBER.encode()) == []
