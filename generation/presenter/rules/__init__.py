@@ -1,0 +1,1 @@
+"""How bank text is read aloud: numerals, and the ordered rules of each language."""
