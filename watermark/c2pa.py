@@ -17,7 +17,7 @@ from typing import Any
 
 import c2pa
 
-from watermark import containers
+from watermark import containers, places
 from watermark.credentials import ClaimSigner as ClaimSigner
 from watermark.credentials import CredentialChain as CredentialChain
 from watermark.credentials import make_chain as make_chain
@@ -222,7 +222,7 @@ def extract_manifest(path: Path) -> bytes:
         CredentialError: there is none.
         ContainerError: the file is malformed or of another kind.
     """
-    store = containers.manifest_store(path)
+    store = places.manifest_store(path)
     if not store:
         raise CredentialError(f"{path.name} carries no content credential.")
     return store

@@ -1,46 +1,106 @@
-"""The parts of JPEG and PNG files that hold metadata: found, read and written without decoding a picture.
+"""Kinds of files, told by their first octets, and how each takes our metadata.
 
-A file is hostile until read: sizes are checked against the file and against limits before anything is loaded.
+A file is hostile until read: the parsers beside this module check every size against the file and against a
+limit before anything is loaded.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from watermark import mp4
 from watermark.errors import ContainerError
 
 PICTURE_MAX = 512 << 20
 METADATA_MAX = 1 << 20
 """Octets of one metadata part that are loaded."""
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-XMP_PNG_KEYWORD = b"XML:com.adobe.xmp"
-XMP_JPEG_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
+_HEAD = 64
+_MOV_STARTS = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip"})  # QuickTime files without ftyp
 
 
 class Kind(StrEnum):
-    """A kind of file that carries our metadata; the value is its media type."""
+    """A kind of file that can carry our metadata; the value is its media type."""
 
     JPEG = "image/jpeg"
     PNG = "image/png"
+    WEBP = "image/webp"
+    TIFF = "image/tiff"
     MP4 = "video/mp4"
+    MOV = "video/quicktime"
+    MATROSKA = "video/x-matroska"
+    WEBM = "video/webm"
+    AVI = "video/x-msvideo"
+    WAV = "audio/wav"
+
+
+BOXES = frozenset({Kind.MP4, Kind.MOV})
+EBML = frozenset({Kind.MATROSKA, Kind.WEBM})
+RIFF = frozenset({Kind.AVI, Kind.WAV, Kind.WEBP})
+SIDECAR_ONLY = EBML
+"""Kinds that cannot hold a content credential inside: C2PA 2.2 has no embedding for Matroska."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A segment, chunk or box: its kind, and where its payload lies in the file."""
+class Muxing:
+    """How a muxer of FFmpeg is opened so that it keeps the AIGC label given as ``metadata["AIGC"]``."""
 
-    name: bytes
-    start: int
-    """First octet of the part, header included."""
-    payload: int
-    end: int
+    format: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+_TAGS = {"movflags": "use_metadata_tags+faststart"}  # without use_metadata_tags the key is dropped silently
+_MUXERS = {
+    Kind.MP4: Muxing("mp4", _TAGS),
+    Kind.MOV: Muxing("mov", _TAGS),
+    Kind.MATROSKA: Muxing("matroska"),
+    Kind.WEBM: Muxing("webm"),
+}
+_AFTERWARDS = frozenset({Kind.JPEG, Kind.PNG, Kind.WAV})
+"""Kinds whose label our own writer puts into the finished file."""
+_SUFFIXES = {
+    "jpg": Kind.JPEG,
+    "jpeg": Kind.JPEG,
+    "png": Kind.PNG,
+    "mp4": Kind.MP4,
+    "m4v": Kind.MP4,
+    "m4a": Kind.MP4,
+    "mov": Kind.MOV,
+    "mkv": Kind.MATROSKA,
+    "webm": Kind.WEBM,
+    "wav": Kind.WAV,
+}
+
+
+def output_kind(suffix: str) -> Kind:
+    """The kind of an output that is to be named so; asked before any work on it starts.
+
+    Raises:
+        ContainerError: a file of that name cannot hold the AIGC label, or is not known here.
+    """
+    kind = _SUFFIXES.get(suffix.lower().lstrip("."))
+    if kind is None:
+        known = ", ".join(sorted(_SUFFIXES))
+        raise ContainerError(f"A {suffix[:16]!r} file cannot hold the AIGC label here; {known} can.")
+    return kind
+
+
+def muxing(kind: Kind) -> Muxing:
+    """How a clip of this kind is muxed with its label.
+
+    Raises:
+        ContainerError: this kind is not muxed, or its muxer drops the label.
+    """
+    if kind not in _MUXERS:
+        raise ContainerError(f"No muxer here keeps the AIGC label in {kind}.")
+    return _MUXERS[kind]
+
+
+def takes_label_afterwards(kind: Kind) -> bool:
+    """True when the label goes into the finished file, False when the muxer has to write it."""
+    return kind in _AFTERWARDS
 
 
 def kind_of(path: Path) -> Kind:
@@ -51,147 +111,47 @@ def kind_of(path: Path) -> Kind:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(12)
+            head = file.read(_HEAD)
     except OSError as error:
         raise ContainerError(f"{path.name} cannot be opened: {error.strerror}.") from error
     return _kind(head, path.name)
 
 
 def kind_of_octets(data: bytes) -> Kind:
-    """As ``kind_of``, for a picture in memory.
+    """As ``kind_of``, for a file in memory.
 
     Raises:
         ContainerError: none that carries our metadata.
     """
-    return _kind(data[:12], "The picture")
+    return _kind(data[:_HEAD], "The file")
 
 
 def _kind(head: bytes, name: str) -> Kind:
     if head.startswith(b"\xff\xd8\xff"):
         return Kind.JPEG
-    if head.startswith(_PNG):
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return Kind.PNG
+    if head[:4] in (b"II*\0", b"MM\0*"):
+        return Kind.TIFF
     if head[4:8] == b"ftyp":
-        return Kind.MP4
-    raise ContainerError(f"{name} is not a JPEG, PNG or MP4 file.")
+        return Kind.MOV if head[8:12] == b"qt  " else Kind.MP4
+    if head[4:8] in _MOV_STARTS:
+        return Kind.MOV
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return Kind.WEBM if b"\x42\x82\x84webm" in head else Kind.MATROSKA
+    form = {b"WAVE": Kind.WAV, b"AVI ": Kind.AVI, b"WEBP": Kind.WEBP}.get(head[8:12])
+    if head.startswith(b"RIFF") and form:
+        return form
+    raise ContainerError(f"{name} is of no kind that carries our metadata.")
 
 
-def load_picture(path: Path) -> bytes:
-    """The octets of a picture file.
+def load(path: Path) -> bytes:
+    """The octets of a picture or sound file.
 
     Raises:
         ContainerError: it is too large.
     """
     size = path.stat().st_size
     if size > PICTURE_MAX:
-        raise ContainerError(f"{path.name} has {size} octets: more than a picture may have.")
+        raise ContainerError(f"{path.name} has {size} octets: more than is loaded at once.")
     return path.read_bytes()
-
-
-# ---- JPEG ---------------------------------------------------------------------------------------
-
-
-def jpeg_segments(data: bytes) -> Iterator[Part]:
-    """The segments before the picture data.
-
-    Raises:
-        ContainerError: the file is cut off or malformed.
-    """
-    at = 2
-    while True:
-        if len(data) < at + 4 or data[at] != 0xFF:
-            raise ContainerError("The JPEG file is cut off or malformed.")
-        marker, (length,) = data[at + 1], struct.unpack(">H", data[at + 2 : at + 4])
-        if marker == 0xDA:  # start of scan: the picture follows
-            return
-        if length < 2 or at + 2 + length > len(data):
-            raise ContainerError("The JPEG file has a segment that runs over its end.")
-        yield Part(bytes([marker]), at, at + 4, at + 2 + length)
-        at += 2 + length
-
-
-def jpeg_segment(marker: int, payload: bytes) -> bytes:
-    """One segment.
-
-    Raises:
-        ContainerError: the payload does not fit.
-    """
-    if len(payload) > 65533:
-        raise ContainerError(f"{len(payload)} octets do not fit a JPEG segment.")
-    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
-
-
-def _jpeg_manifest(data: bytes) -> bytes:
-    """JUMBF in APP11: ``JP``, box instance (2), sequence (4), then the box; later parts repeat its header."""
-    out = b""
-    for part in jpeg_segments(data):
-        body = data[part.payload : part.end]
-        if part.name != b"\xeb" or body[:2] != b"JP" or len(body) < 16:
-            continue
-        out += body[8:] if not out else body[16:]
-    return out
-
-
-# ---- PNG ----------------------------------------------------------------------------------------
-
-
-def png_chunks(data: bytes) -> Iterator[Part]:
-    """All chunks.
-
-    Raises:
-        ContainerError: the file is cut off.
-    """
-    at = len(_PNG)
-    while at < len(data):
-        if at + 12 > len(data):
-            raise ContainerError("The PNG file is cut off.")
-        length, name = struct.unpack(">I4s", data[at : at + 8])
-        end = at + 12 + length
-        if end > len(data):
-            raise ContainerError("The PNG file has a chunk that runs over its end.")
-        yield Part(name, at, at + 8, end)
-        at = end
-        if name == b"IEND":
-            return
-
-
-def png_chunk(name: bytes, payload: bytes) -> bytes:
-    """One chunk with its checksum."""
-    return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", zlib.crc32(name + payload))
-
-
-def png_text(data: bytes, part: Part) -> tuple[bytes, bytes] | None:
-    """(keyword, text) of an iTXt or tEXt chunk; None for other chunks and for text beyond the limit."""
-    payload = data[part.payload : part.end - 4]
-    if part.name == b"tEXt" and b"\0" in payload:
-        keyword, text = payload.split(b"\0", 1)
-        return keyword, text
-    if part.name != b"iTXt" or payload.count(b"\0") < 4:
-        return None
-    keyword, rest = payload.split(b"\0", 1)
-    packed, rest = rest[:1] == b"\1", rest[2:]
-    _language, _translated, text = rest.split(b"\0", 2)
-    if packed:
-        stream = zlib.decompressobj()
-        try:
-            text = stream.decompress(text, METADATA_MAX)
-        except zlib.error:
-            return None
-        if stream.unconsumed_tail:
-            return None
-    return keyword, text
-
-
-def manifest_store(path: Path) -> bytes:
-    """The C2PA manifest store inside a file, or nothing.
-
-    Raises:
-        ContainerError: the file is cut off, malformed or of another kind.
-    """
-    kind = kind_of(path)
-    if kind is Kind.MP4:
-        return mp4.manifest(path)
-    data = load_picture(path)
-    if kind is Kind.JPEG:
-        return _jpeg_manifest(data)
-    return b"".join(data[part.payload : part.end - 4] for part in png_chunks(data) if part.name == b"caBX")

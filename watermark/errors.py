@@ -7,6 +7,9 @@ WatermarkError
 ├── StrengthUnsetError      a frame came before the strength of the clip was set
 ├── LabelTextError          the visible text lacks what GB 45438-2025 asks for, or cannot be drawn
 ├── LabelSizeError          the visible label does not fit the picture
+├── LabelPlacementError     a face touches every place where the label may stand
+├── LabelPolicyError        marks that the law of the place does not allow, or a profile that does not exist
+├── TerritoryError          a territory that is none
 ├── ProviderCodeError       the AIGC provider code is not 27 characters of the right kind
 ├── AigcLabelError          an AIGC label cannot be written as given
 ├── ContainerError          the file is not a picture or clip that can carry metadata
@@ -74,6 +77,27 @@ class LabelSizeError(WatermarkError):
     hint = "Shorten the text of the label."
 
 
+class LabelPlacementError(WatermarkError):
+    """Faces touch every place where the visible label may stand."""
+
+    code = "watermark.label_placement"
+    hint = "Use footage that leaves a corner free of faces."
+
+
+class LabelPolicyError(WatermarkError):
+    """The marks are not those that the law of the place asks for, or the profile does not exist."""
+
+    code = "watermark.label_policy"
+    hint = "Leave the marks to the profile of the territory; they can be raised, never lowered."
+
+
+class TerritoryError(WatermarkError):
+    """The territory is not two capital letters (ISO 3166-1, or EU)."""
+
+    code = "watermark.territory"
+    hint = "Give a territory of the catalogue, such as CN or EU."
+
+
 class ProviderCodeError(WatermarkError):
     """The provider code is not 27 characters of the form that TC260-PG-20252A asks for."""
 
@@ -92,7 +116,7 @@ class ContainerError(WatermarkError):
     """The file is not of a kind that carries our metadata, or is broken."""
 
     code = "watermark.container"
-    hint = "Give a whole JPEG, PNG or MP4 file."
+    hint = "Give a whole file: JPEG, PNG, WAV, MP4, MOV, Matroska or WebM."
 
 
 class CredentialError(WatermarkError):

@@ -1,33 +1,28 @@
 """The label in the metadata: the AIGC JSON of GB 45438-2025 and the IPTC digital source type.
 
-One JSON object a file, one copy of it. JPEG and PNG hold it in XMP (TC260-PG-20259A); MP4 under the key
-``AIGC`` of ``moov.udta.meta`` (TC260-PG-20257A): the engine's muxer writes it, here are text and reader.
+One JSON object a file, one copy of it. JPEG, PNG and WAV get it here when they are finished; MP4, MOV,
+Matroska and WebM from their muxer, opened as ``containers.muxing`` says; ``places`` knows where it stands.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
-from xml.etree.ElementTree import ParseError
-from xml.sax.saxutils import escape
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
-from watermark import containers, mp4
+from watermark import containers, pictures, places, riff, xmp
 from watermark.containers import Kind
 from watermark.errors import AigcLabelError, ContainerError, LabelLostError, ProviderCodeError
 
 LABEL_MAX = 64 * 1024
 """Octets; a longer label is malformed."""
-MP4_KEY = "AIGC"
+MP4_KEY = places.KEY
+"""Name of the metadata that the muxers of every kind of clip are given."""
 _WRITTEN_MAX = 32 * 1024  # XML escapes and the frame around it must fit one JPEG segment
-_NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"
-_ELEMENT = f"{{{_NAMESPACE}}}AIGC"
 _PROVIDER = re.compile(r"0011[0-9A-HJ-NPQRTUWXY]{18}[12][0-9A-Za-z]{4}")  # GB 32100 leaves out I, O, S, V, Z
 
 
@@ -155,29 +150,46 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def embed_label(data: bytes, label: AigcLabel, *, source: SourceType = SourceType.COMPOSITE) -> bytes:
-    """A JPEG or PNG file with this label and source type in its XMP; an older label is replaced.
+    """A JPEG, PNG or WAV file with this label and source type; an older label is replaced.
 
     Raises:
-        ContainerError: the octets are not a whole JPEG or PNG file.
+        ContainerError: the octets are no such file, or not a whole one.
         AigcLabelError: the label cannot be written.
     """
-    packet = _xmp(label.to_json(), source)
+    text = label.to_json()
     kind = containers.kind_of_octets(data)
-    if kind is Kind.MP4:
-        raise ContainerError("An MP4 file takes its label while it is muxed, not afterwards.")
-    if kind is Kind.PNG:
-        payload = containers.XMP_PNG_KEYWORD + b"\0\0\0\0\0" + packet
-        parts = list(containers.png_chunks(data))
-        old = {part for part in parts if _is_label_chunk(data, part)}
-        return _spliced(data, 33, old, containers.png_chunk(b"iTXt", payload))  # IHDR ends at 33
-    segments = list(containers.jpeg_segments(data))
+    if not containers.takes_label_afterwards(kind):
+        raise ContainerError(f"A file of kind {kind} takes its label while it is muxed, or not at all.")
+    if kind is Kind.WAV:
+        return _labelled_sound(data, text, source)
+    write = _labelled_png if kind is Kind.PNG else _labelled_jpeg
+    return write(data, xmp.packet(source, text))
+
+
+def _labelled_png(data: bytes, packet: bytes) -> bytes:
+    parts = list(pictures.png_chunks(data))
+    payload = pictures.XMP_PNG_KEYWORD + b"\0\0\0\0\0" + packet
+    old = {part for part in parts if _is_label_chunk(data, part)}
+    return _spliced(data, pictures.PNG_HEAD, old, pictures.png_chunk(b"iTXt", payload))
+
+
+def _labelled_jpeg(data: bytes, packet: bytes) -> bytes:
+    segments = list(pictures.jpeg_segments(data))
     leading = [part for part in segments if part.name == b"\xe0"]  # JFIF comes first where there is one
-    at = leading[-1].end if leading else 2
-    old = {part for part in segments if _is_xmp_segment(data, part)}
-    return _spliced(data, at, old, containers.jpeg_segment(0xE1, containers.XMP_JPEG_PREFIX + packet))
+    old = {part for part, _ in pictures.jpeg_app1(data, pictures.XMP_JPEG_PREFIX)}
+    exif = pictures.jpeg_app1(data, pictures.EXIF_JPEG_PREFIX)  # stays, unless it holds a label of its own
+    old |= {part for part, block in exif if places.in_exif(block)}
+    new = pictures.jpeg_segment(0xE1, pictures.XMP_JPEG_PREFIX + packet)
+    return _spliced(data, leading[-1].end if leading else 2, old, new)
 
 
-def _spliced(data: bytes, at: int, old: set[containers.Part], new: bytes) -> bytes:
+def _labelled_sound(data: bytes, text: str, source: SourceType) -> bytes:
+    file = io.BytesIO(data)
+    old = {part for part in riff.top_level(file) if part.name in riff.XMP or riff.labelled(file, part)}
+    return riff.with_chunks(file, old, [(riff.LABEL, text.encode()), (b"_PMX", xmp.packet(source))])
+
+
+def _spliced(data: bytes, at: int, old: set[pictures.Part], new: bytes) -> bytes:
     out, copied = [], 0
     for start, end, text in sorted([(part.start, part.end, b"") for part in old] + [(at, at, new)]):
         out += [data[copied:start], text]
@@ -185,24 +197,11 @@ def _spliced(data: bytes, at: int, old: set[containers.Part], new: bytes) -> byt
     return b"".join([*out, data[copied:]])
 
 
-def _is_label_chunk(data: bytes, part: containers.Part) -> bool:
-    found = containers.png_text(data, part)
-    return found is not None and found[0] in {containers.XMP_PNG_KEYWORD, b"AIGC"}
-
-
-def _is_xmp_segment(data: bytes, part: containers.Part) -> bool:
-    return part.name == b"\xe1" and data[part.payload : part.end].startswith(containers.XMP_JPEG_PREFIX)
-
-
-def _xmp(text: str, source: SourceType) -> bytes:
-    return (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""'
-        f' xmlns:TC260="{_NAMESPACE}" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
-        f"<TC260:AIGC>{escape(text)}</TC260:AIGC>"
-        f"<Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>"
-        '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-    ).encode()
+def _is_label_chunk(data: bytes, part: pictures.Part) -> bool:
+    if part.name == b"eXIf":
+        return bool(places.in_exif(data[part.payload : part.end - 4]))
+    found = pictures.png_text(data, part)
+    return found is not None and found[0] in {pictures.XMP_PNG_KEYWORD, places.KEY.encode()}
 
 
 # ---- reading ------------------------------------------------------------------------------------
@@ -227,9 +226,9 @@ class AigcRead:
 
 
 def read_label(path: Path) -> AigcRead:
-    """The AIGC label of a JPEG, PNG or MP4 file; two copies, or one that cannot be read, are malformed."""
+    """The AIGC label of a file of any known kind; two copies, or one that cannot be read, are malformed."""
     try:
-        texts = _texts(path)
+        texts = places.labels(path)
     except ContainerError as error:
         return AigcRead(AigcState.ABSENT, reason=str(error))
     except AigcLabelError as error:
@@ -257,34 +256,3 @@ def check_label(path: Path, text: str) -> AigcLabel:
     if found.text != text:
         raise LabelLostError(f"The AIGC label of {path.name} is not the one that was written.")
     return found.label
-
-
-def _texts(path: Path) -> list[bytes]:
-    kind = containers.kind_of(path)
-    if kind is Kind.MP4:
-        return [value for key, value in mp4.metadata(path) if key == MP4_KEY]
-    data = containers.load_picture(path)
-    if kind is Kind.PNG:
-        pairs = [pair for part in containers.png_chunks(data) if (pair := containers.png_text(data, part))]
-        plain = [text for keyword, text in pairs if keyword == b"AIGC"]
-        packets = [text for keyword, text in pairs if keyword == containers.XMP_PNG_KEYWORD]
-    else:
-        prefix, plain = len(containers.XMP_JPEG_PREFIX), []
-        segments = [part for part in containers.jpeg_segments(data) if _is_xmp_segment(data, part)]
-        packets = [data[part.payload + prefix : part.end] for part in segments]
-    return plain + [text for packet in packets for text in _labels_in_xmp(packet)]
-
-
-def _labels_in_xmp(packet: bytes) -> list[bytes]:
-    """AIGC properties of one packet; entities and document types are refused, nothing is ever resolved."""
-    if len(packet) > containers.METADATA_MAX:
-        raise AigcLabelError("The XMP packet is too large.")
-    try:
-        root = fromstring(packet, forbid_dtd=True)
-    except (DefusedXmlException, ParseError, ValueError) as error:
-        if _NAMESPACE.encode() not in packet:
-            return []  # someone else's broken XMP says nothing about our label
-        raise AigcLabelError(f"The XMP packet cannot be read: {type(error).__name__}.") from error
-    found = [element.text or "" for element in root.iter(_ELEMENT)]
-    found += [element.attrib[_ELEMENT] for element in root.iter() if _ELEMENT in element.attrib]
-    return [text.encode() for text in found]

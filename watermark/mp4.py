@@ -18,6 +18,7 @@ METADATA_MAX = 1 << 20
 MANIFEST_MAX = 32 << 20
 _BOXES_MAX = 20_000
 _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +84,22 @@ def _pairs(file: BinaryIO, meta: Box) -> list[tuple[str, bytes]]:
     file.seek(meta.start)
     plain = data[4:8] == b"hdlr"  # QuickTime writes meta without version and flags
     parts = list(_boxes(file, meta.start + (0 if plain else 4), meta.end))
-    keys = [_keys(_load(file, part, METADATA_MAX)) for part in parts if part.name == b"keys"]
-    if len(keys) != 1:
-        return []
+    keys = [name for part in parts if part.name == b"keys" for name in _keys(_load(file, part, METADATA_MAX))]
     pairs = []
     for ilst in (part for part in parts if part.name == b"ilst"):
         for item in _boxes(file, ilst.start, ilst.end):
+            inside = list(_boxes(file, item.start, item.end))
             index = int.from_bytes(item.name, "big")
-            if not 1 <= index <= len(keys[0]):
-                continue
-            for value in _boxes(file, item.start, item.end):
-                if value.name == b"data":
-                    pairs.append((keys[0][index - 1], _load(file, value, METADATA_MAX)[8:]))
+            if item.name == b"----":  # iTunes: the name stands in the item itself
+                names = [_load(file, part, METADATA_MAX)[4:] for part in inside if part.name == b"name"]
+                name = names[0].decode("utf-8", "replace") if names else ""
+            else:
+                name = keys[index - 1] if 1 <= index <= len(keys) else ""
+            pairs += [
+                (name, _load(file, part, METADATA_MAX)[8:])
+                for part in inside
+                if name and part.name == b"data"
+            ]
     return pairs
 
 
@@ -125,3 +130,19 @@ def manifest(path: Path) -> bytes:
             if body[:16] == _C2PA_UUID and body[20:29] == b"manifest\0":
                 return body[37:]
     return b""
+
+
+def packets(path: Path) -> list[bytes]:
+    """The XMP packets of top-level uuid boxes (ISO 16684-3).
+
+    Raises:
+        ContainerError: the file is cut off or malformed, or a packet is too large.
+    """
+    found = []
+    with path.open("rb") as file:
+        for part in _boxes(file, 0, file.seek(0, 2)):
+            if part.name == b"uuid" and part.end - part.start > 16:
+                file.seek(part.start)
+                if file.read(16) == _XMP_UUID:
+                    found.append(_load(file, part, METADATA_MAX)[16:])
+    return found

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from watermark import containers
+from watermark import pictures
 from watermark.errors import AigcLabelError, ContainerError, LabelLostError, ProviderCodeError
 from watermark.metadata import (
     LABEL_MAX,
@@ -35,7 +35,7 @@ def picture(kind):
 
 def with_xmp(data, packet):
     """A PNG file with this XMP packet, whatever is in it."""
-    chunk = containers.png_chunk(b"iTXt", containers.XMP_PNG_KEYWORD + b"\0\0\0\0\0" + packet)
+    chunk = pictures.png_chunk(b"iTXt", pictures.XMP_PNG_KEYWORD + b"\0\0\0\0\0" + packet)
     return data[:33] + chunk + data[33:]
 
 
@@ -130,7 +130,7 @@ def test_two_copies_are_malformed(tmp_path, aigc):
 
 def test_compressed_bomb_is_not_unpacked(tmp_path):
     packed = zlib.compress(b" " * (64 << 20))
-    chunk = containers.png_chunk(b"iTXt", containers.XMP_PNG_KEYWORD + b"\0\1\0\0\0" + packed)
+    chunk = pictures.png_chunk(b"iTXt", pictures.XMP_PNG_KEYWORD + b"\0\1\0\0\0" + packed)
     data = picture("png")
     assert label_of(tmp_path, data[:33] + chunk + data[33:]).state is AigcState.ABSENT
 
@@ -218,7 +218,7 @@ def test_new_label_replaces_the_old_one(tmp_path, kind, aigc):
 
 def test_label_as_png_text_or_xmp_attribute_is_read_too(tmp_path):
     data = picture("png")
-    chunk = containers.png_chunk(b"tEXt", b"AIGC\0" + TEXT.encode())
+    chunk = pictures.png_chunk(b"tEXt", b"AIGC\0" + TEXT.encode())
     assert label_of(tmp_path, data[:33] + chunk + data[33:]).text == TEXT
     quoted = TEXT.replace('"', "&quot;")
     packet = f'<d xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/" TC260:AIGC="{quoted}"/>'.encode()
