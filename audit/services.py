@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from datetime import UTC, datetime
 
+import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -16,7 +17,8 @@ from audit.models import Checkpoint
 
 LOG = "log"  # the purpose of the key that signs checkpoints
 # No conflict target and no RETURNING: both would need SELECT, which the application does not have here.
-_INSERT = "INSERT INTO audit_outbox (event_id, body) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_INSERT = "INSERT INTO audit_outbox (event_id, body) VALUES (%b, %b) ON CONFLICT DO NOTHING"
+_PREPARE_AFTER = 5  # psycopg's own default, which Django switches off
 
 
 def append(event: Event, *, actor: Actor, request: str = "") -> uuid.UUID:
@@ -32,9 +34,21 @@ def append(event: Event, *, actor: Actor, request: str = "") -> uuid.UUID:
         raise NotInTransactionError(f"{type(event).__name__} was appended outside a transaction.")
     event_id = uuid.uuid4()
     body = leaf.encode(event, actor=actor, event_id=event_id, at=datetime.now(UTC), request=request)
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [event_id, body])
+    _insert(event_id, body)
     return event_id
+
+
+def _insert(event_id: uuid.UUID, body: bytes) -> None:
+    """Send the values beside a prepared statement: a quarter of what it costs the server as text.
+
+    The application's sessions are its own (`generation.leases`), so that a statement stays prepared.
+    """
+    session = connection.connection
+    if session.prepare_threshold is None:
+        session.prepare_threshold = _PREPARE_AFTER  # Django's own cursors never prepare
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.Cursor(session) as cursor:
+        cursor.execute(_INSERT, [event_id, body])
 
 
 def rotate(*, by: Actor, transit_url: str = "", pkcs11_uri: str = "") -> LogKey:

@@ -23,6 +23,7 @@ import time
 import uuid
 from collections.abc import Callable
 from itertools import chain
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,6 @@ def sample() -> object:
 
 def append_for(seconds: float) -> list[float]:
     """Append as fast as possible; the time of each commit."""
-    setup()
     from django.db import transaction
 
     from audit import services
@@ -71,7 +71,6 @@ def append_for(seconds: float) -> list[float]:
 
 def chain_for(seconds: float) -> list[float]:
     """Extend a hash chain as fast as possible; the time of each commit."""
-    setup()
     from datetime import UTC, datetime
 
     from django.db import connections, transaction
@@ -99,7 +98,6 @@ def chain_for(seconds: float) -> list[float]:
 
 def receipts_for(seconds: float) -> list[float]:
     """Append and wait for each receipt; the time from the commit to the receipt."""
-    setup()
     from django.db import transaction
 
     from audit import selectors, services
@@ -116,9 +114,20 @@ def receipts_for(seconds: float) -> list[float]:
     return times
 
 
+def begin(barrier: Barrier) -> None:
+    """Be ready when the others are: to start a writer costs more than a second of processor time."""
+    setup()
+    from django.db import connections
+
+    for alias in ("default", "owner"):
+        connections[alias].ensure_connection()
+    barrier.wait()
+
+
 def all_of(work: Callable[[float], list[float]], writers: int, seconds: float) -> list[float]:
-    """Run one kind of writer in several processes."""
-    with multiprocessing.get_context("spawn").Pool(writers) as pool:
+    """Run one kind of writer in several processes, which begin together."""
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(writers, begin, (spawn.Barrier(writers),)) as pool:
         return sorted(chain.from_iterable(pool.map(work, [seconds] * writers, chunksize=1)))
 
 
