@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from generation.presenter.errors import (
     ScriptTooLongError,
 )
 from generation.presenter.rules import chinese, english, words
-from generation.presenter.rules.rule import Rule, UnclearError
+from generation.presenter.rules.numerals import en_digits, en_number, zh_digits, zh_number
+from generation.presenter.rules.rule import NUMBER, Rule, UnclearError
 
 LENGTH_MAX = 20_000
 """Characters of one script: about an hour of speech."""
@@ -111,6 +113,34 @@ def normalise(script: str, *, language: Language) -> Reading:
     if not any(sign.isalnum() for piece in pieces for sign in piece.spoken):
         raise ScriptEmptyError("The script has nothing that can be spoken.")
     return Reading(script, language, tuple(pieces), tuple(notices))
+
+
+def say_as(text: str, kind: str, *, language: Language) -> str | None:
+    """How text is said when its author names what it is: digits, cardinal, date, currency or telephone.
+
+    None when it is not that.
+    """
+    plain = fold(text).strip()
+    chinese_words = language is Language.ZH
+    if kind in ("digits", "telephone"):
+        if not re.fullmatch(r"[\d +()-]*\d[\d +()-]*", plain):
+            return None
+        return zh_digits(plain, phone=kind == "telephone") if chinese_words else en_digits(plain)
+    if kind == "cardinal":
+        if not re.fullmatch(rf"[-−]?{NUMBER}", plain):
+            return None
+        return zh_number(plain) if chinese_words else en_number(plain)
+    wanted = {"date": ("date", "day", "year", "month"), "currency": ("yuan", "foreign", "money")}[kind]
+    if kind == "currency" and re.fullmatch(rf"[-−]?{NUMBER}", plain):
+        plain = f"¥{plain}"
+    for rule in _RULES[language]:
+        match = rule.pattern.fullmatch(plain)
+        if match is not None and rule.name.partition(" ")[0] in wanted:
+            try:
+                return rule.read(match)
+            except UnclearError:
+                return None
+    return None
 
 
 def fold(text: str) -> str:
