@@ -4,6 +4,7 @@ WatermarkError
 ├── WeakKeyError            the master secret is missing or too short
 ├── MarkIdError             the id is zero or not 64 bits
 ├── UnsupportedFrameError   size, shape or type of the frames cannot carry the mark
+├── UnsupportedSoundError   rate, channels or samples of a sound cannot carry the mark
 ├── StrengthUnsetError      a frame came before the strength of the clip was set
 ├── LabelTextError          the visible text lacks what GB 45438-2025 asks for, or cannot be drawn
 ├── LabelSizeError          the visible label does not fit the picture
@@ -18,6 +19,7 @@ WatermarkError
 ├── DecodeLimitError        the detector was asked for more decodes than its bound allows
 └── ReadBackError           a sealed file does not give its marks back
     ├── MarkUnreadableError
+    ├── SoundLostError
     ├── VisibleLabelLostError
     ├── LabelLostError
     └── CredentialInvalidError
@@ -54,6 +56,13 @@ class UnsupportedFrameError(WatermarkError):
 
     code = "watermark.unsupported_frame"
     hint = "Use 8-bit luma, short side 240 px or more, not taller than 2.84 : 1 nor wider than 3.79 : 1."
+
+
+class UnsupportedSoundError(WatermarkError):
+    """Sound of this rate, number of channels, type or value cannot carry the mark."""
+
+    code = "watermark.unsupported_sound"
+    hint = "Give finite float32 samples, 1 to 8 channels, at 8 to 192 kHz."
 
 
 class StrengthUnsetError(WatermarkError):
@@ -152,6 +161,13 @@ class MarkUnreadableError(ReadBackError):
 
     code = "watermark.mark_unreadable"
     hint = "Render again with the robust profile; a clip without any texture cannot carry the mark."
+
+
+class SoundLostError(ReadBackError):
+    """The sound mark or the audible label cannot be found in the file, though the sound could carry it."""
+
+    code = "watermark.sound_lost"
+    hint = "Seal the output again; nothing may change its sound after the mark was put in."
 
 
 class VisibleLabelLostError(ReadBackError):
