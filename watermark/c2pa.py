@@ -1,73 +1,42 @@
 """Content credentials: a C2PA manifest in every delivered file, signed last, read back without any network.
 
-The manifest names the mark id (soft binding), the consent and the log entry by pseudonyms, and the
-ingredients by commitments only: no face picture ever goes into it, not even as a thumbnail.
+Matroska and WebM cannot hold one inside: theirs is a sidecar, bound to every octet of the file. The store of
+every credential is kept beside the file in any case, and found again by the mark when a copy has lost it.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import c2pa
 
-from watermark import containers, places
+from watermark import containers, manifests, places
+from watermark.containers import Kind
 from watermark.credentials import ClaimSigner as ClaimSigner
 from watermark.credentials import CredentialChain as CredentialChain
 from watermark.credentials import make_chain as make_chain
 from watermark.errors import ContainerError, CredentialError, CredentialInvalidError
-from watermark.metadata import SourceType
+from watermark.manifests import CONSENT as CONSENT
+from watermark.manifests import INPUT as INPUT
+from watermark.manifests import SOFT_BINDING as SOFT_BINDING
+from watermark.manifests import ConsentStatement as ConsentStatement
+from watermark.manifests import Ingredient as Ingredient
+from watermark.manifests import InputStatement as InputStatement
+from watermark.manifests import ManifestInput as ManifestInput
+from watermark.manifests import Role as Role
 
-SOFT_BINDING = "com.likeness.tilemark.2"
-"""Private name until the algorithm is in the C2PA list of soft bindings."""
-CONSENT = "com.likeness.consent"
-
-
-class Role(StrEnum):
-    """What an ingredient was used for."""
-
-    DRIVING = "driving"
-    IDENTITY = "identity"
-
-
-@dataclass(frozen=True, slots=True)
-class Ingredient:
-    """An input, by commitment: a salted hash that the record can open and nobody else can search for."""
-
-    role: Role
-    title: str
-    commitment: str
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentStatement:
-    """Where the consent stands; pseudonyms only, all known before the file is signed."""
-
-    consent: str
-    log: str
-    leaf: int
-    leaf_hash: str
-    policy: str
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestInput:
-    """What one credential says."""
-
-    title: str
-    mark_id: int
-    statement: ConsentStatement
-    when: datetime
-    software: str = "Likeness"
-    version: str = "0.1.0"
-    source: SourceType = SourceType.COMPOSITE
-    ingredients: tuple[Ingredient, ...] = ()
+INHERITED_MAX = 64 * 1024
+"""Octets of an input's own credential that are carried on in ours; a larger one is only named by its hash."""
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"WEBPVP8", b"thumbnail")
+_CHANGED = frozenset(
+    f"assertion.{name}.mismatch" for name in ("bmffHash", "dataHash", "boxesHash", "collectionHash")
+)
+"""Failures that say that the file is another one than was signed, and nothing against the credential."""
 
 
 class C2paState(StrEnum):
@@ -89,6 +58,16 @@ class C2paRead:
     statement: ConsentStatement | None = None
     signer: str = ""
     source: str = ""
+    input: InputStatement = manifests.SILENT
+
+    @property
+    def rejoins(self) -> bool:
+        """True when the credential holds and only the file is not, octet for octet, the one it was made for.
+
+        That is what a kept store says of a copy that lost it: signed by us, and about which output; that the
+        copy is of that output has to be told by its invisible mark.
+        """
+        return self.state is C2paState.INVALID and bool(self.failures) and _CHANGED.issuperset(self.failures)
 
 
 # ---- signing ------------------------------------------------------------------------------------
@@ -97,11 +76,12 @@ class C2paRead:
 def sign(path_in: Path, path_out: Path, manifest: ManifestInput, signer: ClaimSigner) -> bytes:
     """Write a signed copy and give its manifest store, which is to be kept under the mark id.
 
-    Nothing may change the file afterwards. On failure no output is left.
+    Nothing may change the file afterwards. On failure no output is left. Of a kind that cannot hold a
+    credential the copy is equal to the input, and the store is all there is.
 
     Raises:
         CredentialError: chain, key or file cannot be used.
-        ContainerError: the input is not a JPEG, PNG or MP4 file.
+        ContainerError: the input is of no kind that is signed.
     """
     if path_in.resolve() == path_out.resolve():
         raise CredentialError(f"{path_in.name} cannot be signed onto itself.")
@@ -117,47 +97,41 @@ def sign(path_in: Path, path_out: Path, manifest: ManifestInput, signer: ClaimSi
     return store
 
 
-def _signed(
-    path_in: Path, path_out: Path, kind: containers.Kind, manifest: ManifestInput, signer: ClaimSigner
-) -> bytes:
+def _signed(path_in: Path, path_out: Path, kind: Kind, manifest: ManifestInput, signer: ClaimSigner) -> bytes:
     with (
         c2pa.Context.from_dict(_settings("")) as context,
         c2pa.Signer.from_callback(signer.sign, c2pa.C2paSigningAlg.ES256, signer.chain_pem) as key,
-        c2pa.Builder(_claim(manifest, kind), context=context) as builder,
+        c2pa.Builder(manifests.claim(manifest, kind), context=context) as builder,
         path_in.open("rb") as source,
         path_out.open("w+b") as target,
     ):
         for part in manifest.ingredients:
-            about = {"title": part.title, "relationship": "inputTo", "label": part.role}
-            commitment = io.BytesIO(b"commitment:" + part.commitment.encode())
-            builder.add_ingredient(json.dumps(about), "application/octet-stream", commitment)
+            _add(builder, part)
+        if kind in containers.SIDECAR_ONLY:
+            builder.set_no_embed()
         return bytes(builder.sign(key, kind.value, source, target))
 
 
-def _claim(manifest: ManifestInput, kind: containers.Kind) -> dict[str, Any]:
-    agent = {"name": manifest.software, "version": manifest.version}
-    created: dict[str, Any] = {
-        "action": "c2pa.created",
-        "digitalSourceType": str(manifest.source),
-        "softwareAgent": agent,
-        "when": manifest.when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
-    if manifest.ingredients:
-        created["parameters"] = {"ingredientIds": [str(part.role) for part in manifest.ingredients]}
-    actions = [created, {"action": "c2pa.watermarked.bound"}]
-    binding = {"alg": SOFT_BINDING, "blocks": [{"scope": {}, "value": f"{manifest.mark_id:016x}"}]}
-    said = manifest.statement
-    statement = {name: getattr(said, name) for name in ("consent", "log", "leaf", "leaf_hash", "policy")}
-    return {
-        "claim_generator_info": [agent],
-        "title": manifest.title,
-        "format": kind.value,
-        "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"allActionsIncluded": True, "actions": actions}},
-            {"label": "c2pa.soft-binding", "data": binding},
-            {"label": CONSENT, "data": statement},
-        ],
-    }
+def _add(builder: Any, part: Ingredient) -> None:
+    about = json.dumps({"title": part.title, "relationship": "inputTo", "label": part.role})
+    if part.credentialed is not None:
+        with part.credentialed.open("rb") as file:
+            builder.add_ingredient(about, containers.kind_of(part.credentialed).value, file)
+        return
+    commitment = io.BytesIO(b"commitment:" + part.commitment.encode())
+    builder.add_ingredient(about, "application/octet-stream", commitment)
+
+
+def inheritable(path: Path) -> bool:
+    """Whether a file has a credential of its own that ours may carry on: small, and without any picture.
+
+    A thumbnail in it would show a face that the output no longer shows.
+    """
+    try:
+        store = places.manifest_store(path)
+    except ContainerError:
+        return False
+    return 0 < len(store) <= INHERITED_MAX and not any(picture in store for picture in _PICTURES)
 
 
 def _settings(anchors_pem: str) -> dict[str, Any]:
@@ -181,14 +155,18 @@ def read(path: Path, anchors_pem: str, *, store: bytes | None = None) -> C2paRea
     A file that was changed, or whose signer is not under ``anchors_pem``, is never ``Trusted``.
     """
     try:
-        kind = containers.kind_of(path)
+        kind = containers.kind_of(path).value
     except ContainerError as error:
-        return C2paRead(C2paState.ABSENT, (str(error),))
+        if store is None:
+            return C2paRead(C2paState.ABSENT, (str(error),))
+        kind = "application/octet-stream"
+    if store is None and kind in containers.SIDECAR_ONLY:
+        return C2paRead(C2paState.ABSENT, ("no credential inside this kind of file",))
     try:
         with (
             c2pa.Context.from_dict(_settings(anchors_pem)) as context,
             path.open("rb") as file,
-            c2pa.Reader(kind.value, file, store, context) as reader,
+            c2pa.Reader(kind, file, store, context) as reader,
         ):
             report = json.loads(reader.json())
     except c2pa.C2paError.ManifestNotFound:
@@ -200,13 +178,15 @@ def read(path: Path, anchors_pem: str, *, store: bytes | None = None) -> C2paRea
     return _understood(report)
 
 
-def check(path: Path, anchors_pem: str, *, mark_id: int) -> C2paRead:
+def check(path: Path, anchors_pem: str, *, mark_id: int, store: bytes | None = None) -> C2paRead:
     """Read a sealed file back: trusted by our root, and naming this mark.
+
+    ``store``: for a kind that holds none inside, the store that ``sign`` gave.
 
     Raises:
         CredentialInvalidError: it is not.
     """
-    found = read(path, anchors_pem)
+    found = read(path, anchors_pem, store=store)
     if found.state is not C2paState.TRUSTED:
         why = ", ".join(found.failures) or "no reason given"
         raise CredentialInvalidError(f"The credential of {path.name} is {found.state}: {why}.")
@@ -243,35 +223,9 @@ def _understood(report: dict[str, Any]) -> C2paRead:
     return C2paRead(
         state,
         failures,
-        _mark_id(data.get("c2pa.soft-binding")),
-        _statement(data.get(CONSENT)),
+        manifests.mark_of(data.get("c2pa.soft-binding")),
+        manifests.statement_of(data.get(CONSENT)),
         str(signer.get("common_name") or signer.get("issuer") or ""),
-        _source(data.get("c2pa.actions.v2")),
+        manifests.source_of(data.get("c2pa.actions.v2")),
+        manifests.input_of(data.get(INPUT)),
     )
-
-
-def _mark_id(binding: Any) -> int | None:
-    """The id of our soft binding; anyone may have written it, so every shape is possible."""
-    with suppress(KeyError, IndexError, TypeError, ValueError):
-        if binding["alg"] == SOFT_BINDING:
-            value = str(binding["blocks"][0]["value"])
-            return int(value, 16) if len(value) == 16 else None
-    return None
-
-
-def _statement(data: Any) -> ConsentStatement | None:
-    with suppress(KeyError, TypeError, ValueError):
-        return ConsentStatement(
-            str(data["consent"]),
-            str(data["log"]),
-            int(data["leaf"]),
-            str(data["leaf_hash"]),
-            str(data["policy"]),
-        )
-    return None
-
-
-def _source(actions: Any) -> str:
-    with suppress(KeyError, IndexError, TypeError):
-        return str(actions["actions"][0]["digitalSourceType"])
-    return ""
