@@ -77,13 +77,17 @@ class AuditQueried(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditDisclosed(Event):
-    """Somebody took an evidence bundle away; `bundle` is its SHA-256, `disclosures` counts its details."""
+    """Somebody took an evidence bundle away, or was told the words of one entry.
+
+    `bundle` is the bundle's SHA-256, `index` the entry that was told, `disclosures` counts details.
+    """
 
     type = "audit.disclosed"
-    bundle: str
     entries: int
+    bundle: str = ""
     job: str = ""
     disclosures: int = 0
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +162,13 @@ class ConsentRevoked(_ConsentChanged):
     """A licence ended before its time."""
 
     type = "consent.revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentExpired(_ConsentChanged):
+    """The term of a licence ended, and the nightly task closed it."""
+
+    type = "consent.expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +310,8 @@ TYPES: dict[str, type[Event]] = {
     for kind in (
         *(LogOpened, LogResumed, KeyAdded, KeyRetired, AuditQueried, AuditDisclosed),
         *(IdentityEnrolled, SubjectErased),
-        *(ConsentSubmitted, ConsentApproved, ConsentRejected, ConsentRevoked, FaceBlocked, FaceUnblocked),
+        *(ConsentSubmitted, ConsentApproved, ConsentRejected, ConsentRevoked, ConsentExpired),
+        *(FaceBlocked, FaceUnblocked),
         *(GateDecided, GenerationQueued, GenerationStarted, GenerationFinished, GenerationFailed),
         *(GenerationCancelled, LabelApplied, OutputDownloaded, OutputWithdrawn),
     )

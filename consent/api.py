@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.events import Actor
-from consent import checks, selectors, services
+from consent import checks, disclosures, erasure, selectors, services
 from consent.bodies import (
     ApproveBody,
     BlockAnswer,
@@ -28,10 +28,14 @@ from consent.bodies import (
     ConsentAnswer,
     ConsentBody,
     ConsentDetailAnswer,
+    DisclosureAnswer,
+    EraseBody,
+    ErasedAnswer,
     IdentityAnswer,
     IdentityBody,
     PortraitAnswer,
     PortraitBody,
+    ProspectAnswer,
     ReasonBody,
     StepAnswer,
 )
@@ -86,6 +90,35 @@ class IdentityView(APIView):
     def get(self, request: Request, identity_id: str) -> Response:
         """The identity and its portraits."""
         return Response(IdentityAnswer(selectors.identity(identity_id, tenant=_actor(request).tenant)).data)
+
+
+class IdentityEraseView(APIView):
+    """Erase one person, for good."""
+
+    serializer_class = EraseBody
+
+    @extend_schema(responses=ProspectAnswer)
+    def get(self, request: Request, identity_id: str) -> Response:
+        """What would be erased."""
+        return Response(ProspectAnswer(erasure.prospect(identity_id, by=_actor(request))).data)
+
+    @extend_schema(request=EraseBody, responses=ErasedAnswer)
+    def post(self, request: Request, identity_id: str) -> Response:
+        """Erase; twice is once."""
+        typed = _body(request, EraseBody)["confirmation"]
+        done = erasure.erase_confirmed(identity_id, confirmation=typed, by=_actor(request))
+        return Response(ErasedAnswer(done).data)
+
+
+class DisclosureView(APIView):
+    """The words beside one entry of the log."""
+
+    serializer_class = None
+
+    @extend_schema(request=None, responses=DisclosureAnswer)
+    def post(self, request: Request, index: int) -> Response:
+        """The words; that they were told is logged."""
+        return Response(DisclosureAnswer(disclosures.disclose(index, by=_actor(request))).data)
 
 
 class PortraitListView(APIView):

@@ -42,6 +42,12 @@ class ApproveBody(serializers.Serializer[Any]):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
+class EraseBody(serializers.Serializer[Any]):
+    """The name or the id of the person, once more: an erasure is never undone."""
+
+    confirmation = serializers.CharField(max_length=60)
+
+
 class IdentityBody(serializers.Serializer[Any]):
     """A person to enrol, as multipart; ``portraits`` may be there several times."""
 
@@ -153,6 +159,7 @@ class IdentityAnswer(serializers.Serializer[Any]):
     status = serializers.CharField(read_only=True)
     kind = serializers.CharField(read_only=True)
     created = serializers.DateTimeField(read_only=True)
+    erased = serializers.DateTimeField(read_only=True, allow_null=True)
     portraits = PortraitAnswer(many=True, read_only=True)
 
 
@@ -170,7 +177,7 @@ class ConsentAnswer(serializers.Serializer[Any]):
     id = serializers.CharField(read_only=True)
     identity = serializers.CharField(source="identity_id", read_only=True)
     kind = serializers.CharField(source="identity.kind", read_only=True)
-    state = serializers.CharField(read_only=True)
+    state = serializers.CharField(source="standing", read_only=True)
     revision = serializers.IntegerField(read_only=True)
     epoch = serializers.IntegerField(read_only=True)
     document_sha256 = serializers.CharField(read_only=True)
@@ -204,6 +211,36 @@ class ConsentDetailAnswer(ConsentAnswer):
 
     document = serializers.DictField(read_only=True)
     history = StepAnswer(many=True, read_only=True)
+
+
+class ProspectAnswer(serializers.Serializer[Any]):
+    """What an erasure would destroy now; while ``blocked``, it is refused."""
+
+    identity = serializers.CharField(source="identity.id", read_only=True)
+    name = serializers.CharField(source="identity.name", read_only=True)
+    erased = serializers.DateTimeField(source="identity.erased", read_only=True, allow_null=True)
+    blocked = serializers.BooleanField(read_only=True)
+    in_force = serializers.IntegerField(read_only=True)
+    portraits = serializers.IntegerField(read_only=True)
+    documents = serializers.IntegerField(read_only=True)
+    details = serializers.IntegerField(read_only=True)
+
+
+class ErasedAnswer(serializers.Serializer[Any]):
+    """How much was erased; all zero when the person had been erased before."""
+
+    portraits = serializers.IntegerField(read_only=True)
+    keys = serializers.IntegerField(read_only=True)
+    documents = serializers.IntegerField(read_only=True)
+    details = serializers.IntegerField(read_only=True)
+    outputs = serializers.IntegerField(read_only=True)
+
+
+class DisclosureAnswer(serializers.Serializer[Any]):
+    """The words that an entry commits to: SHA-256 over the salt and these very bytes is its ``detail``."""
+
+    salt = serializers.CharField(read_only=True)
+    jcs = serializers.CharField(read_only=True)
 
 
 class BlockAnswer(serializers.Serializer[Any]):

@@ -189,6 +189,12 @@ class Consent(models.Model):
     def __str__(self) -> str:
         return self.id
 
+    @property
+    def standing(self) -> str:
+        """The state as it is now: a term that has ended has ended, also before the night that records it."""
+        over = self.state in IN_FORCE and self.not_after < timezone.now()
+        return str(State.EXPIRED if over else State(self.state))
+
 
 class Approval(models.Model):
     """One person's yes, in one capacity, to one document."""

@@ -14,7 +14,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from audit import services as audit
-from audit.events import Actor, ConsentApproved, ConsentRejected, ConsentRevoked, ConsentSubmitted
+from audit.events import (
+    Actor,
+    ConsentApproved,
+    ConsentExpired,
+    ConsentRejected,
+    ConsentRevoked,
+    ConsentSubmitted,
+)
 from consent import licence, material
 from consent.models import Consent, Step
 
@@ -24,6 +31,7 @@ _EVENTS = {
     "approved": ConsentApproved,
     "rejected": ConsentRejected,
     "revoked": ConsentRevoked,
+    "expired": ConsentExpired,
 }
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import numpy as np
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from audit import selectors as audit
@@ -24,6 +24,7 @@ from consent.errors import (
 )
 from consent.licence import Licence, Use
 from consent.models import (
+    IN_FORCE,
     BlockEntry,
     BlockTemplate,
     Consent,
@@ -65,9 +66,11 @@ def consent(consent_id: str, *, tenant: str) -> Consent:
 
 
 def consents(*, tenant: str, state: str | None = None) -> QuerySet[Consent]:
-    """The tenant's consents, newest first, or only those in one state."""
-    rows = _consents(tenant)
-    return rows if state is None else rows.filter(state=state)
+    """The tenant's consents, newest first, or only those that are in one state now (``standing``)."""
+    rows, over = _consents(tenant), Q(state__in=IN_FORCE, not_after__lt=timezone.now())
+    if state == State.EXPIRED:
+        return rows.filter(over | Q(state=state))
+    return rows if state is None else rows.filter(~over, state=state)
 
 
 def review_queue(*, tenant: str) -> QuerySet[Consent]:
@@ -132,8 +135,8 @@ def epoch(consent_id: str) -> int:
 def permission(identity_id: str, *, tenant: str, use: Use, now: datetime) -> Permission:
     """Whether the tenant may use this likeness so; without a licence the answer is a refusal, no error."""
     blocked = BlockEntry.objects.filter(identity_id=identity_id, tenant=tenant, removed__isnull=True).exists()
-    rows = _consents(tenant).filter(identity_id=identity_id)
-    return decision.decide(tuple(rows), use, now, blocked=blocked)
+    rows = tuple(_consents(tenant).filter(identity_id=identity_id))
+    return decision.decide(rows, use, now, blocked=blocked)
 
 
 # ---- licensed material

@@ -7,6 +7,8 @@ from consent import api
 urlpatterns = [
     path("identities/", api.IdentityListView.as_view(), name="api-identity-list"),
     path("identities/<str:identity_id>/", api.IdentityView.as_view(), name="api-identity-detail"),
+    path("identities/<str:identity_id>/erase", api.IdentityEraseView.as_view(), name="api-identity-erase"),
+    path("audit/entries/<int:index>/disclosure", api.DisclosureView.as_view(), name="api-disclosure"),
     path("identities/<str:identity_id>/portraits/", api.PortraitListView.as_view(), name="api-portrait-add"),
     path("portraits/<str:portrait_id>/preview", api.PreviewView.as_view(), name="api-portrait-preview"),
     path("consents/", api.ConsentListView.as_view(), name="api-consent-list"),

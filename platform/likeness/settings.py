@@ -250,6 +250,7 @@ CELERY_TASK_ROUTES = {
     "generation.tasks.reap": {"queue": "io"},
     "audit.tasks.check": {"queue": "cpu"},
     "audit.tasks.stamp": {"queue": "io"},
+    "consent.tasks.expire": {"queue": "cpu"},
 }
 REAP_EVERY_S = 1.0
 CELERY_BEAT_SCHEDULE = {
@@ -258,6 +259,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "generation.tasks.reap",
         "schedule": REAP_EVERY_S,
         "options": {"expires": 5 * REAP_EVERY_S},
+    },
+    "consent-expire": {
+        "task": "consent.tasks.expire",
+        "schedule": crontab(hour=0, minute=7),
+        "options": {"expires": 3600},
     },
     "audit-stamp": {
         "task": "audit.tasks.stamp",

@@ -282,3 +282,36 @@ def test_face_is_blocked_and_unblocked(home, clients):
     assert post(clients["stranger"], f"/blocklist/{entry['id']}/unblock").status_code == 404
     assert post(clients["legal"], f"/blocklist/{entry['id']}/unblock").status_code == 200
     assert clients["legal"].get(f"{API}/blocklist/").data["results"] == []
+
+
+def test_a_person_is_erased_after_their_name_was_typed_once_more(clients, settings):
+    settings.LIKENESS_ERASURE_HANDLERS = []
+    person = enrolled(clients)
+    path = f"/identities/{person['id']}/erase"
+    told = clients["legal"].get(API + path).data
+    assert (told["name"], told["portraits"], told["blocked"], told["erased"]) == ("王五", 1, False, None)
+    refused = post(clients["legal"], path, {"confirmation": "王"})
+    assert (refused.status_code, refused.data["code"]) == (400, "request.invalid")
+    assert (
+        post(clients["legal"], path, {"confirmation": "王五", "force": True}).data["code"] == "unknown_field"
+    )
+    done = post(clients["legal"], path, {"confirmation": "王五"})
+    assert (done.status_code, done.data["portraits"], done.data["keys"]) == (200, 1, 1)
+    gone = clients["legal"].get(f"{API}/identities/{person['id']}/").data
+    assert (gone["name"], gone["portraits"]) == (person["id"], [])
+    assert gone["erased"] is not None
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [("auditor", 403), ("business", 403), ("operator", 403), ("stranger", 404)]
+)
+def test_only_legal_of_the_tenant_erases(clients, role, status):
+    path = f"/identities/{enrolled(clients)['id']}/erase"
+    assert clients[role].get(API + path).status_code == status
+    assert post(clients[role], path, {"confirmation": "王五"}).status_code == status
+
+
+def test_only_those_who_may_know_are_told_words(clients):
+    for role in ("requester", "business", "operator"):
+        assert post(clients[role], "/audit/entries/0/disclosure").status_code == 403
+    assert post(clients["auditor"], "/audit/entries/0/disclosure").status_code == 404

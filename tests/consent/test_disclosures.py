@@ -11,9 +11,10 @@ from django.db import DatabaseError, connection, transaction
 
 from audit import selectors as log
 from audit import verify
+from audit.errors import EntryNotFoundError
 from audit.leaf import KeyKind
 from consent import disclosures, erasure, services
-from consent.errors import CiphertextError, RoleError
+from consent.errors import CiphertextError, NotFoundError, RoleError, ShreddedError
 from consent.models import Asset, Disclosure, Step
 
 NAME = "王五"
@@ -108,11 +109,50 @@ def test_an_erasure_ends_every_disclosure_and_no_proof(world, log_of, settings):
     assert log.checkpoint().size > before.size
 
 
+def test_whoever_is_told_the_words_of_an_entry_is_logged(world, log_of):
+    (entry,) = log_of(world.submit(signed_by=NAME))
+    assert disclosures.standing(entry, tenant="demo") == "held"
+    found = disclosures.disclose(entry.index, by=world.by["auditor"])
+    assert json.loads(found.jcs)["signed_by"] == NAME
+    log_of(world.submit())
+    (told,) = log.entries(KeyKind.TYPE, "audit.disclosed")
+    assert (told.actor, told.event["index"], told.event["disclosures"]) == (
+        world.by["auditor"].id,
+        entry.index,
+        1,
+    )
+
+
+def test_erased_words_are_said_to_be_erased_and_nothing_is_logged(world, log_of, settings):
+    settings.LIKENESS_ERASURE_HANDLERS = []
+    row = world.activate()
+    entry, approval, _ = log_of(row)
+    erasure.erase(row.identity_id, by=world.by["legal"])
+    assert disclosures.standing(entry, tenant="demo") == "erased"
+    assert disclosures.standing(approval, tenant="demo") == "none"
+    with pytest.raises(ShreddedError, match="erased"):
+        disclosures.disclose(entry.index, by=world.by["auditor"])
+    log_of(world.submit())
+    assert not log.entries(KeyKind.TYPE, "audit.disclosed")
+
+
+def test_entries_without_words_and_those_of_others_tell_nothing(world, log_of, person):
+    submitted, approved, _ = log_of(world.activate())
+    with pytest.raises(NotFoundError):
+        disclosures.disclose(approved.index, by=world.by["auditor"])
+    with pytest.raises(NotFoundError):
+        disclosures.disclose(submitted.index, by=person("auditor", tenant="other").actor)
+    with pytest.raises(EntryNotFoundError):
+        disclosures.disclose(10_000, by=world.by["auditor"])
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("role", ["requester", "business", "expert", "operator"])
 def test_only_auditors_and_legal_may_know(world, role):
     with pytest.raises(RoleError):
         disclosures.disclosures([], by=world.by[role])
+    with pytest.raises(RoleError):
+        disclosures.disclose(0, by=world.by[role])
 
 
 @pytest.mark.django_db

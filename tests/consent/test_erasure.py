@@ -7,7 +7,13 @@ from django.db.models import ProtectedError
 
 from consent import erasure, selectors, services
 from consent.erasure import Erased
-from consent.errors import NotFoundError, PortraitRefusedError, RoleError, StateError
+from consent.errors import (
+    NotFoundError,
+    PortraitRefusedError,
+    RequestInvalidError,
+    RoleError,
+    StateError,
+)
 from consent.models import Asset, Consent, Identity, Portrait, Step, Template
 from tests.consent import fakes
 
@@ -56,6 +62,52 @@ def test_nothing_of_the_person_is_left(world, commits):
     assert (bytes(row.document), bytes(row.signature), row.state) == (b"", b"", "revoked")
     assert not Step.objects.exclude(reason="").exists()
     assert called == [person.id]
+
+
+def test_what_will_be_erased_is_told_before_and_is_what_is_erased(world, commits):
+    person = world.enrol()
+    services.reject(world.submit(person).id, reason="no", by=world.by["legal"])
+    world.activate(person)
+    world.activate(person)
+    told = erasure.prospect(person.id, by=world.by["legal"])
+    done = commits(person, world.by["legal"])
+    assert (told.portraits, told.documents, told.details) == (2, 3, 5)
+    assert (done.portraits, done.documents, done.details) == (2, 3, 5)
+    assert (told.in_force, told.blocked, told.identity.erased) == (2, False, None)
+    again = erasure.prospect(person.id, by=world.by["legal"])
+    assert (again.portraits, again.documents, again.details, again.in_force) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("text", ["王", " 王五 ", "{id}", "{subject}"])
+def test_a_person_is_found_by_name_id_or_pseudonym(world, person, text):
+    who = world.enrol()
+    text = text.format(id=who.id, subject=who.subject)
+    assert [row.id for row in erasure.find(text, by=world.by["legal"])] == [who.id]
+    assert not erasure.find("李", by=world.by["legal"])
+    assert not erasure.find(text, by=person("legal", tenant="other").actor)
+
+
+@pytest.mark.parametrize("typed", ["", "王", "idn_0000000000000000", "王五五"])
+def test_without_the_name_typed_once_more_nothing_is_erased(world, typed):
+    person = world.enrol()
+    with pytest.raises(RequestInvalidError):
+        erasure.erase_confirmed(person.id, confirmation=typed, by=world.by["legal"])
+    assert Identity.objects.get().erased is None
+
+
+@pytest.mark.parametrize("field", ["name", "id"])
+def test_the_name_or_the_id_confirms(world, field):
+    person = world.enrol()
+    typed = f" {getattr(person, field)} "
+    assert erasure.erase_confirmed(person.id, confirmation=typed, by=world.by["legal"]).portraits == 2
+
+
+@pytest.mark.parametrize("role", ["requester", "business", "expert", "auditor", "operator"])
+def test_only_legal_is_told_what_an_erasure_would_do(world, role):
+    person = world.enrol()
+    for ask in (lambda by: erasure.prospect(person.id, by=by), lambda by: erasure.find("x", by=by)):
+        with pytest.raises(RoleError):
+            ask(world.by[role])
 
 
 def test_the_hash_of_the_document_stays_for_the_log(world, commits):

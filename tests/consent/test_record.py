@@ -1,8 +1,11 @@
+from datetime import timedelta
+
 from django.db import connection
+from django.utils import timezone
 
 from audit import selectors as audit
 from audit.leaf import KeyKind
-from consent import selectors, services
+from consent import expiry, selectors, services
 from tests.consent import fakes
 
 
@@ -28,6 +31,15 @@ def test_each_change_is_in_the_log(home, sequencing, world):
     assert not {p.sha256 for p in row.identity.portraits.all()} & set(enrolled.event["portraits"])
     assert "王五".encode() not in b"".join(event.body for event in [*events, enrolled])
     assert audit.entries(KeyKind.TYPE, "face.blocked")
+
+
+def test_the_end_of_a_term_is_in_the_log(home, sequencing, world):
+    row = world.activate(not_after=timezone.now().replace(microsecond=0) + timedelta(days=1))
+    assert expiry.expire_all(now=timezone.now() + timedelta(days=2)) == 1
+    audit.receipt(last_event(row.id), timeout_s=10)
+    entry = audit.entries(KeyKind.CONSENT, row.id)[-1]
+    assert (entry.type, entry.actor, entry.tenant) == ("consent.expired", "system", "demo")
+    assert entry.event["document"] == row.document_sha256
 
 
 def last_event(consent_id):

@@ -217,7 +217,7 @@ def _day(text: str) -> datetime:
 
 
 def _row(consent: Any) -> dict[str, object]:
-    return {"consent": consent.id, "identity": consent.identity_id, "state": str(consent.state)}
+    return {"consent": consent.id, "identity": consent.identity_id, "state": consent.standing}
 
 
 def _next(consent: Any) -> Sequence[str]:

@@ -98,7 +98,7 @@ def _licence(row: Consent) -> dict[str, tuple[str, bool]]:
         "name": (str(words.ERASED) if row.identity.erased else row.identity.name, False),
         "identity": (f"{row.identity_id} · {row.identity.subject}", True),
         "consent": (row.id, True),
-        "state": (str(chip(row.state).label), False),
+        "state": (str(chip(row.standing).label), False),
         "document": (row.document_sha256, True),
         "term": (f"{row.not_before:%Y-%m-%d} - {row.not_after:%Y-%m-%d}", False),
         "approvals": (approvals, False),

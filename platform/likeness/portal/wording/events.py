@@ -31,6 +31,7 @@ EVENTS: dict[str, Told] = {
     "consent.approved": Told("good", "check", _("A licence was approved")),
     "consent.rejected": Told("bad", "cross", _("A licence was rejected")),
     "consent.revoked": Told("bad", "undo", _("A licence was revoked")),
+    "consent.expired": Told("", "dash", _("The term of a licence ended")),
     "face.blocked": Told("bad", "block", _("A face was put on the blocklist")),
     "face.unblocked": Told("", "block", _("A face was taken off the blocklist")),
     "gate.decided": Told("", "shield", _("The gate decided")),
