@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class MarkState(StrEnum):
-    """What is known of a hidden mark; ``not-run``: no keys, nothing to look at, or too little time to tell."""
+    """What is known of a hidden mark; ``not-run``: no keys, nothing to look at, or too little time."""
 
     PRESENT = "present"
     ABSENT = "absent"
