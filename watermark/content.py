@@ -181,12 +181,17 @@ def _correlated(part: _Part, track: Sequence[Thumbnail]) -> npt.NDArray[np.float
     return np.asarray(kept @ values / np.sqrt(power + 1e-6), np.float32)
 
 
+def upright(frame: Plane, geometry: Geometry) -> Plane:
+    """A frame with its quarter turns and its mirroring undone."""
+    turned = np.rot90(frame, -geometry.quarter_turns)
+    return np.ascontiguousarray(turned[:, ::-1] if geometry.mirror else turned)
+
+
 def _put_back(frame: Plane, geometry: Geometry) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The frame at the size and angle of the marked picture, and which pixels of it are real."""
-    turned = np.rot90(frame, -geometry.quarter_turns)
-    upright = np.ascontiguousarray(turned[:, ::-1] if geometry.mirror else turned)
-    size = canonical_size(upright.shape[0], upright.shape[1])
-    canonical = cv2.resize(upright, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    straight = upright(frame, geometry)
+    size = canonical_size(straight.shape[0], straight.shape[1])
+    canonical = cv2.resize(straight, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     whole = np.ones(canonical.shape, np.float32)
     return (
         warped(np.asarray(canonical), geometry.scale, geometry.degrees),

@@ -1,23 +1,25 @@
 """What a file says about where it comes from: every mark on it, each reported, whatever the others say.
 
-Cheap first: content credential, AIGC label, then the invisible mark within a budget of time. That no mark is
-found never means that a file was not generated. The detector holds keys and is an oracle: its callers limit
-the rate, and give outsiders neither z nor geometry.
+Cheap first: content credential, AIGC label, then the invisible mark and the mark in the sound, each search
+within a budget of time, then marks of other people's tools. That no mark is found never means that a file was
+not generated. The detector holds keys and is an oracle: its callers limit the rate, and give outsiders neither
+z nor geometry.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from watermark import c2pa, frames, metadata
 from watermark.c2pa import C2paRead, C2paState
 from watermark.errors import UnreadableError, UnsupportedFrameError
 from watermark.evidence import Evidence
 from watermark.invisible import Carrier
+from watermark.legacy import LegacyRead, LegacyState, read_legacy
 from watermark.metadata import AigcRead
 from watermark.search import Finding, Geometry, Tally, at_identity, everywhere, groups_of
 from watermark.state import MarkState as MarkState
@@ -25,6 +27,7 @@ from watermark.state import MarkState as MarkState
 ATTEMPTS = frozenset({1, 4, 12, 24, 48, 96})
 """Numbers of frames after which a decode is tried."""
 
+_Read = TypeVar("_Read")
 _Search = Callable[[list[list[Carrier]], Evidence, Tally, Finding], Finding]
 
 
@@ -51,17 +54,19 @@ class MarkRead:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """Every layer of one file."""
+    """Every layer of one file, and the seconds that each took, by name."""
 
     c2pa: C2paRead
     label: AigcRead
     mark: MarkRead
+    legacy: LegacyRead
+    seconds: Mapping[str, float]
 
     @property
     def conflict(self) -> bool:
-        """Whether a trusted credential and the invisible mark name two different outputs."""
-        named = self.c2pa.mark_id if self.c2pa.state is C2paState.TRUSTED else None
-        return None not in (named, self.mark.mark_id) and named != self.mark.mark_id
+        """Whether a trusted credential and the hidden marks name different outputs."""
+        trusted = self.c2pa.mark_id if self.c2pa.state is C2paState.TRUSTED else None
+        return len({trusted, self.mark.mark_id} - {None}) > 1
 
     def as_record(self) -> dict[str, Any]:
         """A JSON-ready record; ids as 16 hexadecimal characters."""
@@ -81,21 +86,46 @@ def detect(
     frame_limit: int = 96,
     max_decodes: int = 1000,
 ) -> Detection:
-    """Read every layer of a picture or clip.
+    """Read every layer of a picture, a clip or a recording, the cheap ones first.
 
-    ``carriers``: of all active master secrets and tenants, newest first. ``budget_s`` bounds the search.
+    ``carriers``: of all active master secrets and tenants, newest first. ``budget_s`` bounds each search.
 
     Raises:
-        UnreadableError: the file is missing or no picture can be decoded from it.
+        UnreadableError: the file is missing, or neither a picture nor sound can be decoded from it.
         DecodeLimitError: so many carriers that the promised bound could not be kept.
     """
     if not path.is_file():
         raise UnreadableError(f"{path.name} is not a file.")
-    credential = c2pa.read(path, anchors_pem)
-    label = metadata.read_label(path)
+    watch = _Watch()
+    credential = watch.timed("c2pa", lambda: c2pa.read(path, anchors_pem))
+    label = watch.timed("aigc", lambda: metadata.read_label(path))
     tally = Tally(budget_s=budget_s, max_decodes=max_decodes)
-    mark = read_mark(path, carriers=carriers, tally=tally, frame_limit=frame_limit)
-    return Detection(credential, label, mark)
+    mark = watch.timed(
+        "invisible", lambda: read_mark(path, carriers=carriers, tally=tally, frame_limit=frame_limit)
+    )
+    legacy = watch.timed("legacy", lambda: _legacy(path))
+    return Detection(credential, label, mark, legacy, watch.seconds)
+
+
+class _Watch:
+    """Seconds by name of a layer."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def timed(self, name: str, read: Callable[[], _Read]) -> _Read:
+        start = time.monotonic()
+        found = read()
+        self.seconds[name] = round(time.monotonic() - start, 3)
+        return found
+
+
+def _legacy(path: Path) -> LegacyRead:
+    """Marks of another package, on the first picture: video coding destroys them anyway."""
+    try:
+        return read_legacy(frames.first_picture(path))
+    except UnsupportedFrameError as error:
+        return LegacyRead(LegacyState.NOT_RUN, reason=str(error))
 
 
 def read_mark(path: Path, *, carriers: Sequence[Carrier], tally: Tally, frame_limit: int = 96) -> MarkRead:

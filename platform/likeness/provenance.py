@@ -1,6 +1,6 @@
 """A file in, its provenance out: marks > job > log proof > consent. It reads the platform's flow backwards.
 
-- Every layer is always tried, and every one is reported.
+- Every layer is always tried, cheap ones first, and every one is reported.
 - The invisible mark decides only together with the record: a mark of ours on other content is a conflict.
 - That nothing is found never means that a file is genuine.
 - Each question is itself an entry of the log: which layers answered and how many hits, never the file's name.
@@ -8,15 +8,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db import transaction
-from django.utils.module_loading import import_string
 
 from audit import selectors as log
 from audit import services as audit
@@ -27,23 +24,20 @@ from audit.leaf import KeyKind
 from audit.merkle import leaf_hash, verify_inclusion
 from consent import selectors as consents
 from consent.errors import ConsentError
-from generation import loaded
-from generation import selectors as jobs
-from generation.marking import unpacked
-from watermark import content, frames
-from watermark.c2pa import C2paState
-from watermark.detect import Detection, MarkRead, detect
-from watermark.metadata import AigcState
+from likeness.provenance_content import Compared
+from likeness.provenance_layers import Layer, marks_of
+from likeness.provenance_look import Looked, look
+from likeness.provenance_verdict import SENTENCES, Content, Verdict, Why
+from watermark.search import Geometry
 
 if TYPE_CHECKING:
     from generation.models import Job
 
 VERIFIED = "verified"
-COMPARED_FRAMES = 5
 
 
 class Match(StrEnum):
-    """The answer in one word."""
+    """Whether a job of the asker is behind the file; scripts of the first version rely on it."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -68,10 +62,17 @@ class Trace:
     reason: str
     similarity: float | None
     marks: dict[str, dict[str, Any]]
+    verdict: Verdict = Verdict.UNDECIDED
+    reasons: tuple[Why, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    content: Compared = field(default_factory=lambda: Compared(Content.UNCOMPARED))
+    geometry: Geometry | None = None
+    """Where the invisible mark lies, for a picture of it."""
 
     def as_json(self) -> dict[str, Any]:
-        """A JSON-ready document; scripts rely on match, job, consent, marks and proof."""
+        """A JSON-ready document; scripts rely on verdict, match, job, consent, marks and proof."""
         return {
+            "verdict": self.verdict.value,
             "match": self.match.value,
             "exact": self.exact,
             "sha256": self.sha256,
@@ -84,8 +85,11 @@ class Trace:
             "leaf": self.leaf,
             "proof": self.proof,
             "reason": self.reason or None,
+            "reasons": [why.value for why in self.reasons],
             "similarity": self.similarity,
+            "content": self.content.as_json(),
             "marks": self.marks,
+            "layers": [layer.as_json() for layer in self.layers],
         }
 
 
@@ -93,21 +97,13 @@ def trace(path: Path, *, by: Actor) -> Trace:
     """Everything that the file, the records and the log say about where the file comes from.
 
     Raises:
-        UnreadableError: it is no picture and no clip.
+        UnreadableError: it is no picture, no clip and no recording.
     """
-    sha256 = _sha256(path)
-    found = detect(
-        path, carriers=[loaded.carrier(by.tenant)], anchors_pem=_keyring().credential_chain().root_pem
-    )
-    exact = _mine(jobs.by_output(sha256), by)
-    named = _named(found, by)
-    job = exact or next((each for each in named.values() if each is not None), None)
-    similarity = _similarity(path, found.mark, named.get("invisible"))
-    reason = _contradiction(named, exact, similarity)
+    looked = look(path, tenant=by.tenant)
     with transaction.atomic():
-        kinds = tuple(sorted({*named, *(["sha256"] if exact else [])}))
-        audit.append(AuditQueried(kinds=kinds or ("file",), hits=int(job is not None)), actor=by)
-    return _answer(job, found, sha256=sha256, exact=exact is not None, similarity=similarity, reason=reason)
+        kinds = tuple(sorted(looked.named)) or ("file",)
+        audit.append(AuditQueried(kinds=kinds, hits=int(looked.job is not None)), actor=by)
+    return _answer(looked)
 
 
 def prove(index: int) -> str:
@@ -122,15 +118,14 @@ def prove(index: int) -> str:
     return VERIFIED
 
 
-def _answer(
-    job: Job | None, found: Detection, *, sha256: str, exact: bool, similarity: float | None, reason: str
-) -> Trace:
-    known = Match.PRESENT if job is not None else Match.ABSENT
+def _answer(looked: Looked) -> Trace:
+    job = looked.job
     leaf = _finish_leaf(job) if job is not None else None
+    known = Match.PRESENT if job is not None else Match.ABSENT
     return Trace(
-        match=Match.CONFLICT if reason else known,
-        exact=exact,
-        sha256=sha256,
+        match=Match.CONFLICT if looked.verdict is Verdict.CONFLICT else known,
+        exact="sha256" in looked.named,
+        sha256=looked.sha256,
         job=str(job.id) if job else "",
         consent=job.consent_id if job else "",
         identity=job.identity_id if job else "",
@@ -139,54 +134,15 @@ def _answer(
         approvals=_approvals(job) if job else (),
         leaf=leaf,
         proof=prove(leaf) if leaf is not None else "no record",
-        reason=reason,
-        similarity=similarity,
-        marks=_marks(found),
+        reason=" ".join(SENTENCES[why] for why in looked.reasons),
+        similarity=looked.content.similarity,
+        marks=marks_of(looked.layers),
+        verdict=looked.verdict,
+        reasons=looked.reasons,
+        layers=looked.layers,
+        content=looked.content,
+        geometry=looked.found.mark.geometry,
     )
-
-
-def _named(found: Detection, by: Actor) -> dict[str, Job | None]:
-    """The job that each layer names; None where a layer names one that this tenant does not have."""
-    named: dict[str, Job | None] = {}
-    if found.mark.mark_id is not None:
-        named["invisible"] = _mine(jobs.by_mark(f"{found.mark.mark_id:016x}"), by)
-    if found.c2pa.state is C2paState.TRUSTED and found.c2pa.mark_id is not None:
-        named["c2pa"] = _mine(jobs.by_mark(f"{found.c2pa.mark_id:016x}"), by)
-    if found.label.state is AigcState.PRESENT and found.label.label is not None and _ours(found):
-        named["aigc"] = _mine(jobs.by_id(found.label.label.produce_id), by)
-    return named
-
-
-def _ours(found: Detection) -> bool:
-    """Whether the AIGC label names this installation as its producer; anybody's file carries one."""
-    label = found.label.label
-    return label is not None and settings.LIKENESS_CREDIT_CODE in label.content_producer
-
-
-def _contradiction(named: dict[str, Job | None], exact: Job | None, similarity: float | None) -> str:
-    """Why the layers cannot all be true; empty when they agree."""
-    if exact is not None:
-        return ""  # the very bytes that were delivered: nothing was pasted or exchanged
-    if any(job is None for job in named.values()):
-        unknown = ", ".join(sorted(layer for layer, job in named.items() if job is None))
-        return f"A mark of ours names a job that is not known here ({unknown})."
-    if len({job.id for job in named.values() if job is not None}) > 1:
-        return "The marks name different jobs."
-    if similarity is not None and similarity < content.AGREES:
-        return "The mark is ours, but the picture is not the one that was delivered: the mark was copied."
-    return ""
-
-
-def _similarity(path: Path, mark: MarkRead, job: Job | None) -> float | None:
-    """How well the pictures agree with the recorded thumbnails; None when there is nothing to compare."""
-    if job is None or mark.geometry is None:
-        return None
-    record = jobs.content_track(job)
-    if record is None:
-        return None
-    track = [content.Thumbnail(second, luma, 0) for second, luma in unpacked(record)]
-    seen = [luma for luma, _key in frames.spread(path, COMPARED_FRAMES)]
-    return round(content.similarity(track, seen, mark.geometry), 3)
 
 
 def _finish_leaf(job: Job) -> int | None:
@@ -201,46 +157,3 @@ def _approvals(job: Job) -> tuple[str, ...]:
     except ConsentError:
         return ()
     return tuple(f"{approval.role} ({approval.person})" for approval in row.approvals.order_by("id"))
-
-
-def _marks(found: Detection) -> dict[str, dict[str, Any]]:
-    mark, label, claim = found.mark, found.label, found.c2pa
-    return {
-        "invisible": {
-            "state": mark.state.value,
-            "id": f"{mark.mark_id:016x}" if mark.mark_id is not None else None,
-            "z": mark.z,
-            "decodes": mark.decodes,
-            "false_positive_bound": mark.false_positive_bound,
-            "frames": mark.frames,
-            "seconds": mark.seconds,
-            "tampered": mark.inverted,
-        },
-        "aigc": {
-            "state": label.state.value,
-            "produce_id": label.label.produce_id if label.label else None,
-            "producer": label.label.content_producer if label.label else None,
-            "reason": label.reason or None,
-        },
-        "c2pa": {
-            "state": claim.state.value,
-            "mark": f"{claim.mark_id:016x}" if claim.mark_id is not None else None,
-            "consent": claim.statement.consent if claim.statement else None,
-            "leaf": claim.statement.leaf if claim.statement else None,
-            "failures": list(claim.failures),
-        },
-    }
-
-
-def _mine(job: Job | None, by: Actor) -> Job | None:
-    """Another tenant's job is nobody's: the answer does not say that it exists."""
-    return job if job is not None and job.tenant == by.tenant else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _keyring() -> Any:
-    return import_string(settings.LIKENESS_KEYRING)()
