@@ -1,10 +1,14 @@
-"""Luma planes of a file, a bounded number spread over it: key frames first, they keep the mark best."""
+"""Luma planes of a file, a bounded number spread over it: key frames first, they keep the mark best.
+
+Pictures and clips of any depth, range and colour are given as 8-bit luma, turned as a viewer shows them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +16,20 @@ import av
 import av.error
 import numpy as np
 import numpy.typing as npt
+from av.stream import Disposition
 
 from watermark.errors import UnreadableError
 
 Plane = npt.NDArray[np.uint8]
-"""(h, w) uint8, luma as it is in the file."""
+"""(h, w) uint8, luma in the range of the file."""
 
 PIXELS_MAX = 8192 * 8192
 """A larger picture is refused before it is decoded: 64 MiB of luma."""
 KEYS_MAX = 24
+RUN_MAX = 2000
+"""Frames that are decoded at most to reach one; a minute of a clip with a single key frame."""
 STRIDE_MAX = 4
+_COVER = Disposition.attached_pic
 _NOTHING: Plane = np.zeros((0, 0), np.uint8)
 # No playlists and no network: a file can name other files only in formats that are not listed here.
 _OPTIONS = {
@@ -29,7 +37,9 @@ _OPTIONS = {
     "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,flv,ogg,gif,image2,"
     "png_pipe,jpeg_pipe,jpegls_pipe,webp_pipe,bmp_pipe,tiff_pipe",
 }
-_LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}
+_LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"} | {
+    "yuva420p",  # the layers of colour are as they are, whatever the alpha says
+}
 
 
 def spread(path: Path, limit: int) -> Iterator[tuple[Plane, bool]]:
@@ -47,7 +57,7 @@ def spread(path: Path, limit: int) -> Iterator[tuple[Plane, bool]]:
                 given += 1
         starts = starts or [None]  # no index: play from the start
         each = -(-(limit - given) // len(starts))
-        stride = _stride(stream, len(starts), each)
+        stride = _stride(container, stream, len(starts) * each)
         for time in starts:
             skip = 0 if time is None else stride
             count = min(each, limit - given)
@@ -67,15 +77,21 @@ def probe(path: Path) -> None:
     next(spread(path, 1))
 
 
-def first_middle_last(path: Path) -> list[Plane]:
+def first_middle_last(path: Path, *, until_s: float = 0.0) -> list[Plane]:
     """Three frames of a clip (or the one picture, three times), in presentation order.
+
+    ``until_s``: of the clip up to there; 0 is to its end.
 
     Raises:
         UnreadableError: nothing can be decoded.
     """
     planes = []
     with _opened(path) as (container, stream):
-        start, length = stream.start_time or 0, stream.duration or 0
+        start, length = stream.start_time or 0, _length(container, stream)
+        if not length:
+            return [_only(path, container, stream)] * 3
+        if until_s:
+            length = min(length, int(Fraction(until_s) / stream.time_base))
         for at in (start, start + length // 2, start + length):
             luma = _frame_at(container, stream, at)
             if luma is None:
@@ -140,15 +156,31 @@ def timed(path: Path, step_s: float = 1.0) -> Iterator[tuple[float, Plane]]:
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         with av.open(str(path), options=_OPTIONS, metadata_errors="replace") as container:
-            if not container.streams.video:
+            stream = next((each for each in container.streams.video if not each.disposition & _COVER), None)
+            if stream is None:
                 raise UnreadableError(f"{path.name} has no video or picture stream.")
-            stream = container.streams.video[0]
-            context = stream.codec_context
+            context: Any = stream.codec_context
             if context is None or not 0 < context.width * context.height <= PIXELS_MAX:
                 raise UnreadableError(f"{path.name} has no picture size, or more than {PIXELS_MAX} pixels.")
+            context.options = {"max_pixels": str(PIXELS_MAX)}  # a frame may be larger than its header says
             yield container, stream
     except (av.error.FFmpegError, OSError) as error:
         raise UnreadableError(f"{path.name} cannot be decoded: {error.strerror or error}.") from error
+
+
+def _only(path: Path, container: Any, stream: Any) -> Plane:
+    luma = next(_from(container, stream, None, skip=0, stride=1, count=1), None)
+    if luma is None:
+        raise UnreadableError(f"{path.name} has no frame that can be decoded.")
+    return luma
+
+
+def _length(container: Any, stream: Any) -> int:
+    """How long the stream is, in its time base; 0 for a picture."""
+    if container.format.name.endswith("_pipe") or container.format.name == "image2":
+        return 0
+    whole = Fraction(container.duration or 0, av.time_base) / (stream.time_base or Fraction(1, 25))
+    return int(stream.duration or whole)
 
 
 def _key_times(stream: Any) -> list[int]:
@@ -161,11 +193,11 @@ def _evenly(times: list[int], count: int) -> list[int]:
     return [times[at * len(times) // count] for at in range(count)]
 
 
-def _stride(stream: Any, runs: int, each: int) -> int:
+def _stride(container: Any, stream: Any, wanted: int) -> int:
     """Step through a group of pictures so that the frames of a run lie apart."""
     rate, base = stream.average_rate or Fraction(25), stream.time_base or Fraction(1, 25)
-    frames = stream.frames or int((stream.duration or 0) * base * rate)
-    return max(1, min(STRIDE_MAX, frames // max(1, runs * each)))
+    frames = stream.frames or int(_length(container, stream) * base * rate)
+    return max(1, min(STRIDE_MAX, frames // max(1, wanted)))
 
 
 def _from(
@@ -187,10 +219,10 @@ def _from(
 
 def _frame_at(container: Any, stream: Any, time: int) -> Plane | None:
     """The last frame that begins at or before a time, or the first one there is."""
-    if stream.duration:
+    if _length(container, stream):
         container.seek(time, stream=stream)
     shown = None
-    for frame in container.decode(stream):
+    for frame in islice(container.decode(stream), RUN_MAX):
         if shown is not None and frame.pts is not None and frame.pts > time:
             break
         shown = frame
@@ -198,8 +230,11 @@ def _frame_at(container: Any, stream: Any, time: int) -> Plane | None:
 
 
 def _luma(frame: Any) -> Plane:
-    if frame.format.name not in _LUMA_FIRST:
-        return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
-    plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    return rows[: frame.height, : frame.width].copy()
+    """8-bit luma, turned as a viewer shows it; a flip is left, the search tries both."""
+    if frame.format.name in _LUMA_FIRST:
+        plane = frame.planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        luma = rows[: frame.height, : frame.width]
+    else:
+        luma = np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+    return np.array(np.rot90(luma, round(frame.rotation / 90)), np.uint8, order="C")

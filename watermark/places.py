@@ -12,7 +12,6 @@ from pathlib import Path
 
 from watermark import containers, matroska, mp4, pictures, riff, tiff, xmp
 from watermark.containers import Kind
-from watermark.errors import ContainerError
 
 KEY = "AIGC"
 
@@ -55,17 +54,6 @@ def picture_labels(data: bytes, kind: Kind) -> list[bytes]:
     return plain + _in_packets(packets) + [text for block in exif for text in in_exif(block)]
 
 
-def orientation(path: Path) -> int:
-    """How a viewer turns the picture, 1 to 8 as EXIF says it; 1 where nothing, or nothing sound, is said."""
-    try:
-        kind = containers.kind_of(path)
-        blocks = _exif_blocks(path, kind)
-        found = [e.number for block in blocks for e in tiff.entries(block) if e.tag == tiff.ORIENTATION]
-    except (ContainerError, OSError):
-        return 1
-    return found[0] if found and 1 <= found[0] <= 8 else 1
-
-
 def manifest_store(path: Path) -> bytes:
     """The C2PA manifest store inside a file, or nothing.
 
@@ -82,18 +70,6 @@ def manifest_store(path: Path) -> bytes:
     if kind is Kind.PNG:
         return b"".join(pictures.png_payloads(containers.load(path), b"caBX"))
     return b""
-
-
-def _exif_blocks(path: Path, kind: Kind) -> list[bytes]:
-    if kind is Kind.TIFF:
-        return [containers.load(path)]
-    if kind is Kind.JPEG:
-        return [text for _, text in pictures.jpeg_app1(containers.load(path), pictures.EXIF_JPEG_PREFIX)]
-    if kind is Kind.PNG:
-        return pictures.png_payloads(containers.load(path), b"eXIf")
-    if kind is Kind.WEBP:
-        return [_bare(text) for name, text in riff.metadata(path) if name == b"EXIF"]
-    return []
 
 
 def _in_riff(found: list[tuple[bytes, bytes]]) -> list[bytes]:

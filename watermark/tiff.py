@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from watermark.containers import METADATA_MAX
 from watermark.errors import ContainerError
 
-ORIENTATION, XMP, EXIF, USER_COMMENT = 0x0112, 0x02BC, 0x8769, 0x9286
+XMP, EXIF, USER_COMMENT = 0x02BC, 0x8769, 0x9286
 _DIRECTORIES_MAX, _FIELDS_MAX = 32, 4096
 _WIDTH = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 
@@ -20,14 +20,6 @@ class Entry:
 
     tag: int
     data: bytes
-    order: str
-
-    @property
-    def number(self) -> int:
-        """The first value of a SHORT or LONG field; 0 for an empty one."""
-        if len(self.data) < 2:
-            return 0
-        return int(struct.unpack_from(f"{self.order}{'I' if len(self.data) >= 4 else 'H'}", self.data)[0])
 
 
 def entries(data: bytes) -> list[Entry]:
@@ -61,8 +53,8 @@ def _directory(data: bytes, at: int, order: str, todo: list[int]) -> Iterator[En
         tag, kind, length = _unpack(data, place, f"{order}HHI")
         if tag == EXIF:
             todo.append(_unpack(data, place + 8, f"{order}I")[0])
-        elif tag in (ORIENTATION, XMP, USER_COMMENT):
-            yield Entry(tag, _value(data, place + 8, length * _WIDTH.get(kind, 0), order), order)
+        elif tag in (XMP, USER_COMMENT):
+            yield Entry(tag, _value(data, place + 8, length * _WIDTH.get(kind, 0), order))
     following = at + 2 + 12 * count
     if following + 4 <= len(data):  # some writers leave the offset of no further directory out
         todo.append(_unpack(data, following, f"{order}I")[0])
