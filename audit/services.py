@@ -3,10 +3,14 @@
 import hashlib
 import uuid
 from datetime import UTC, datetime
+from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from django.conf import settings
 from django.db import connection, transaction
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 
 from audit import keys, leaf, pushing, signer, witnesses
 from audit.checkpoint import Note, VerifierKey
@@ -17,8 +21,10 @@ from audit.models import Checkpoint
 
 LOG = "log"  # the purpose of the key that signs checkpoints
 # No conflict target and no RETURNING: both would need SELECT, which the application does not have here.
-_INSERT = "INSERT INTO audit_outbox (event_id, body) VALUES (%b, %b) ON CONFLICT DO NOTHING"
-_PREPARE_AFTER = 5  # psycopg's own default, which Django switches off
+_INSERT = b"INSERT INTO audit_outbox (event_id, body) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_NAME, _TYPES = b"audit_append", (2950, 17)  # uuid, bytea
+_BINARY = 1
+_prepared: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
 
 def append(event: Event, *, actor: Actor, request: str = "") -> uuid.UUID:
@@ -39,16 +45,37 @@ def append(event: Event, *, actor: Actor, request: str = "") -> uuid.UUID:
 
 
 def _insert(event_id: uuid.UUID, body: bytes) -> None:
-    """Send the values beside a prepared statement: a quarter of what it costs the server as text.
+    """Execute a prepared statement through libpq: half the processor time of a Django cursor.
 
     The application's sessions are its own (`generation.leases`), so that a statement stays prepared.
     """
-    session = connection.connection
-    if session.prepare_threshold is None:
-        session.prepare_threshold = _PREPARE_AFTER  # Django's own cursors never prepare
+    session: psycopg.Connection[Any] = connection.connection
     connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors, psycopg.Cursor(session) as cursor:
-        cursor.execute(_INSERT, [event_id, body])
+    with connection.wrap_database_errors:
+        if session.pgconn.transaction_status == TransactionStatus.IDLE:
+            _begin(session)
+        if session not in _prepared:
+            _require(session, session.pgconn.prepare(_NAME, _INSERT, _TYPES))
+            _prepared.add(session)
+        values = (event_id.bytes, body)
+        _require(session, session.pgconn.exec_prepared(_NAME, values, (_BINARY, _BINARY), _BINARY))
+
+
+def _begin(session: psycopg.Connection[Any]) -> None:
+    """Begin what psycopg begins with the first statement of a transaction, which the append may be."""
+    if session.isolation_level is None and session.read_only is None and session.deferrable is None:
+        _require(session, session.pgconn.exec_(b"BEGIN"))
+    else:
+        session.execute("SELECT 1")  # psycopg knows how this transaction is to begin
+
+
+def _require(session: psycopg.Connection[Any], result: PGresult) -> None:
+    if result.status == ExecStatus.COMMAND_OK:
+        return
+    error = psycopg.errors.error_from_result(result, encoding=session.info.encoding)
+    if isinstance(error, psycopg.errors.InvalidSqlStatementName):
+        _prepared.discard(session)  # somebody deallocated it: the next transaction prepares anew
+    raise error
 
 
 def rotate(*, by: Actor, transit_url: str = "", pkcs11_uri: str = "") -> LogKey:

@@ -2,7 +2,9 @@ import json
 import re
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import InternalError, OperationalError, ProgrammingError, connection, connections, transaction
+from django.db.transaction import TransactionManagementError
+from psycopg import IsolationLevel
 
 from audit import events, services
 from audit.errors import EventError, NotInTransactionError
@@ -56,3 +58,68 @@ def test_append_uses_the_connection_of_the_application():
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user")
         assert cursor.fetchone() == ("likeness_app",)
+
+
+def append():
+    with transaction.atomic():
+        return services.append(EVENT, actor=ACTOR)
+
+
+def test_append_after_other_statements_of_a_transaction_belongs_to_it(live_database):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        services.append(EVENT, actor=ACTOR)
+        transaction.set_rollback(True)
+    assert outbox() == []
+
+
+def test_append_that_begins_a_transaction_keeps_its_isolation(live_database):
+    connection.ensure_connection()
+    connection.connection.isolation_level = IsolationLevel.SERIALIZABLE
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            services.append(EVENT, actor=ACTOR)
+            cursor.execute("SHOW transaction_isolation")
+            assert cursor.fetchone() == ("serializable",)
+    finally:
+        connection.close()
+    assert len(outbox()) == 1
+
+
+def test_append_works_again_after_its_session_was_lost(live_database):
+    append()
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
+    with pytest.raises(OperationalError):
+        append()
+    connection.close()
+    append()
+    assert len(outbox()) == 2
+
+
+def test_append_prepares_again_what_was_deallocated(live_database):
+    append()
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    with pytest.raises(ProgrammingError, match="does not exist"):
+        append()
+    append()
+    assert len(outbox()) == 2
+
+
+def test_append_in_a_broken_transaction_is_refused(live_database):
+    with pytest.raises(InternalError), transaction.atomic():  # noqa: PT012 - the block is the transaction
+        with connection.cursor() as cursor, pytest.raises(ProgrammingError):
+            cursor.execute("SELECT nothing")
+        services.append(EVENT, actor=ACTOR)
+    with pytest.raises(TransactionManagementError), transaction.atomic():  # noqa: PT012
+        transaction.set_rollback(True)
+        services.append(EVENT, actor=ACTOR)
+    assert outbox() == []
+
+
+def test_append_that_the_database_refuses_fails_as_any_statement_does(live_database):
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("REVOKE INSERT ON audit_outbox FROM likeness_app")
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        append()
