@@ -72,6 +72,8 @@ def _begin(session: psycopg.Connection[Any]) -> None:
 def _require(session: psycopg.Connection[Any], result: PGresult) -> None:
     if result.status == ExecStatus.COMMAND_OK:
         return
+    if session.closed:
+        raise psycopg.OperationalError(session.pgconn.get_error_message())
     error = psycopg.errors.error_from_result(result, encoding=session.info.encoding)
     if isinstance(error, psycopg.errors.InvalidSqlStatementName):
         _prepared.discard(session)  # somebody deallocated it: the next transaction prepares anew
