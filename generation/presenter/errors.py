@@ -1,12 +1,17 @@
-"""What can be wrong with a script before anybody speaks it.
+"""What can go wrong between a script and its driving video.
 
 PresenterError
-└── ScriptError                     the script cannot be spoken as it stands; says where
-    ├── ScriptEmptyError            nothing is left to speak
-    ├── ScriptTooLongError          more characters than one video holds
-    ├── ScriptAmbiguousError        an amount, date or time with more than one reading, or none
-    ├── ScriptCharacterError        control, zero-width, bidirectional or unspeakable characters
-    └── SsmlInvalidError            not well-formed, an unknown element, or a value out of its range
+├── ScriptError                     the script cannot be spoken as it stands; says where
+│   ├── ScriptEmptyError            nothing is left to speak
+│   ├── ScriptTooLongError          more characters than one video holds
+│   ├── ScriptAmbiguousError        an amount, date or time with more than one reading, or none
+│   ├── ScriptCharacterError        control, zero-width, bidirectional or unspeakable characters
+│   └── SsmlInvalidError            not well-formed, an unknown element, or a value out of its range
+└── SpeechError                     the script was not spoken
+    ├── SpeechUnavailableError      the engine is not installed or not configured
+    ├── VoiceMissingError           the engine has no such voice
+    ├── SpeechFailedError           the engine died, was too slow or refused
+    └── SpeechTimesError            the sound is silent, or its times do not cover it
 """
 
 from __future__ import annotations
@@ -69,3 +74,32 @@ class SsmlInvalidError(ScriptError):
     hint = (
         "Use the elements speak, p, s, break, prosody, mark, bookmark, say-as, sub, phoneme, lang and voice."
     )
+
+
+class SpeechError(PresenterError):
+    """The script was not spoken."""
+
+    code = "tts_failed"
+    hint = "Try again; if it fails again, see the engine's own log."
+
+
+class SpeechUnavailableError(SpeechError):
+    """The engine is not installed or not configured."""
+
+    code = "tts_unavailable"
+    hint = "Install the extra likeness[espeak], or configure another engine."
+
+
+class VoiceMissingError(SpeechError):
+    """The engine has no such voice."""
+
+    code = "voice_missing"
+    hint = "Choose a voice that the engine has for this language."
+
+
+class SpeechFailedError(SpeechError):
+    """The engine died, was too slow or refused."""
+
+
+class SpeechTimesError(SpeechError):
+    """The sound is silent, or its times do not cover it: no video is made without sound it can follow."""
