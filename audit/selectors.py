@@ -212,6 +212,16 @@ def timestamps(size: int) -> list[TimestampView]:
     return [TimestampView(row.size, row.authority, bytes(row.token), row.time, note or "") for row in rows]
 
 
+def stamps(limit: int, before: int | None = None) -> list[TimestampView]:
+    """The stamped heads of fewer than `before` entries, the newest first."""
+    below = MAX_INDEX if before is None else min(max(before, 0), MAX_INDEX)
+    rows = list(Timestamp.objects.filter(size__lt=below).order_by("-size", "time", "authority")[:limit])
+    notes = dict(Checkpoint.objects.filter(size__in=[row.size for row in rows]).values_list("size", "note"))
+    return [
+        TimestampView(row.size, row.authority, bytes(row.token), row.time, notes[row.size]) for row in rows
+    ]
+
+
 def stamped(index: int, *, within: int) -> int:
     """The size of the first stamped head that holds an entry, of those up to a size; 0 for none."""
     sizes = Timestamp.objects.filter(size__gt=index, size__lte=within).order_by("size")

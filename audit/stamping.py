@@ -1,10 +1,12 @@
 """The newest head gets a timestamp of the configured authority; without one nothing is ever sent."""
 
 import logging
+from enum import StrEnum
 
 from django.conf import settings
 
 from audit import pushing, timestamps
+from audit.errors import TimestampError
 from audit.pushing import Connection
 from audit.timestamps import Authority
 
@@ -13,6 +15,29 @@ _STORE = """
     INSERT INTO audit_timestamp (size, authority, token, time) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 log = logging.getLogger(__name__)
+
+
+class Standing(StrEnum):
+    """Whether a token holds; one of an authority that is not configured now cannot be checked here."""
+
+    VERIFIED = "verified"
+    INVALID = "invalid"
+    UNCHECKED = "unchecked"
+
+
+def state(token: bytes, note: str, by: str) -> Standing:
+    """Whether the token of an authority's address is on this head and leads to the configured roots."""
+    try:
+        known = configured()
+    except TimestampError:
+        known = None
+    if known is None or known.url != by:
+        return Standing.UNCHECKED
+    try:
+        timestamps.verify(token, note.encode(), known.roots)
+    except TimestampError:
+        return Standing.INVALID
+    return Standing.VERIFIED
 
 
 def configured() -> Authority | None:

@@ -17,6 +17,8 @@ ENROL = frozenset({Role.REQUESTER, Role.OPERATOR})
 REVOKE = frozenset({Role.REQUESTER, Role.LEGAL, Role.BUSINESS, Role.OPERATOR})
 BLOCK = frozenset({Role.LEGAL, Role.OPERATOR})
 UNBLOCK = frozenset({Role.LEGAL})
+ERASE = frozenset({Role.LEGAL})
+DISCLOSE = frozenset({Role.AUDITOR, Role.LEGAL})
 SEE_PORTRAITS = REVIEWERS | ENROL
 """Portraits are biometric material: only those who enrol or review see them."""
 SUBMIT_JOBS = frozenset({Role.REQUESTER})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,10 +12,12 @@ from django.http.response import HttpResponseBase
 from audit import selectors
 from audit.errors import AuditError
 from audit.events import SYSTEM
+from consent import disclosures
+from consent.disclosures import Disclosed
 from likeness.portal import access, people
 from likeness.portal.health import log_health
 from likeness.portal.pages import Page
-from likeness.portal.wording.events import Told, tell
+from likeness.portal.wording.events import DETAILS, Told, tell
 
 PAGE_SIZE = 50
 
@@ -63,6 +66,7 @@ class LogListView(Page):
             "next": entries[-1].index if len(entries) == PAGE_SIZE and entries[-1].index else None,
             "health": log_health(),
             "witnesses": selectors.witness_health(),
+            "stamp": next(iter(selectors.stamps(1)), None),
         }
         return self.show(request, "portal/log/list.html", context)
 
@@ -73,21 +77,46 @@ class LogEntryView(Page):
     section: ClassVar[str] = "log"
     roles = access.SEE_LOG
 
-    def get(self, request: HttpRequest, index: int) -> HttpResponse:
+    def get(self, _request: HttpRequest, index: int) -> HttpResponse:
         """Show it."""
+        return self._show(index)
+
+    def _show(self, index: int, *, told: Disclosed | None = None) -> HttpResponse:
         entry = self._entry(index)
         try:
             proof = selectors.proof(index)
         except AuditError:
             proof = ""
-        line = shown([entry], self.tenant)[0]
-        return self.show(request, "portal/log/entry.html", {"line": line, "entry": entry, "proof": proof})
+        context = {
+            "line": shown([entry], self.tenant)[0],
+            "entry": entry,
+            "proof": proof,
+            "words": str(disclosures.standing(entry, tenant=self.tenant)),
+            "may_disclose": access.allows(access.DISCLOSE, self.actor.roles),
+            "told": told,
+            "details": [
+                (DETAILS.get(name, name), value)
+                for name, value in (json.loads(told.jcs) if told else {}).items()
+            ],
+        }
+        return self.show(self.request, "portal/log/entry.html", context)
 
     def _entry(self, index: int) -> Any:
         entry = selectors.entry(index)
         if not visible(entry, self.tenant):
             raise Http404
         return entry
+
+
+class LogDiscloseView(LogEntryView):
+    """The entry with the words that it commits to, for those who may know them; that is logged."""
+
+    http_method_names = ["post"]
+    roles = access.DISCLOSE
+
+    def post(self, _request: HttpRequest, index: int) -> HttpResponse:
+        """Tell them on the page; they are in no address and no cache."""
+        return self._show(index, told=disclosures.disclose(index, by=self.actor))
 
 
 class LogProofView(LogEntryView):

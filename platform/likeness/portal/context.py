@@ -35,6 +35,7 @@ NAVIGATION = (
     Entry("provenance", _("Provenance"), "provenance", "search", access.EVERYONE),
     Entry("verify", _("Check evidence"), "verify", "shield", access.EVERYONE),
     Entry("log", _("Log"), "log-list", "log", access.SEE_LOG),
+    Entry("erasure", _("Erasure"), "erasure-list", "undo", access.ERASE),
     Entry("blocklist", _("Blocklist"), "block-list", "block", access.BLOCK),
 )
 

@@ -217,4 +217,5 @@ def _may(page: Page) -> dict[str, bool]:
         "may_enrol": access.allows(access.ENROL, roles),
         "may_see_portraits": access.allows(access.SEE_PORTRAITS, roles),
         "may_submit_jobs": access.allows(access.SUBMIT_JOBS, roles),
+        "may_erase": access.allows(access.ERASE, roles),
     }

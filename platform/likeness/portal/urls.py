@@ -7,6 +7,7 @@ from django.urls import path
 from likeness.portal import (
     audit,
     consent,
+    erasure,
     gate,
     generation,
     home,
@@ -14,6 +15,7 @@ from likeness.portal import (
     provenance,
     search,
     session,
+    timestamps,
     verify,
 )
 
@@ -37,6 +39,11 @@ urlpatterns = [
         identities.ConsentSubmitView.as_view(),
         name="consent-submit",
     ),
+    path("erasure/", erasure.ErasureListView.as_view(), name="erasure-list"),
+    path("identities/<slug:identity_id>/erase/", erasure.IdentityEraseView.as_view(), name="identity-erase"),
+    path(
+        "identities/<slug:identity_id>/erased/", erasure.IdentityErasedView.as_view(), name="identity-erased"
+    ),
     path("jobs/", generation.JobListView.as_view(), name="job-list"),
     path("jobs/new/", generation.JobCreateView.as_view(), name="job-create"),
     path("jobs/<uuid:job_id>/", generation.JobDetailView.as_view(), name="job-detail"),
@@ -52,6 +59,9 @@ urlpatterns = [
     path("record/", audit.LogListView.as_view(), name="log-list"),
     path("record/checkpoint/", audit.LogCheckpointView.as_view(), name="log-checkpoint"),
     path("record/<int:index>/", audit.LogEntryView.as_view(), name="log-entry"),
+    path("record/timestamps/", timestamps.TimestampListView.as_view(), name="timestamp-list"),
+    path("record/timestamps/<int:size>/", timestamps.TimestampView.as_view(), name="timestamp"),
+    path("record/<int:index>/words/", audit.LogDiscloseView.as_view(), name="log-disclose"),
     path("record/<int:index>/proof/", audit.LogProofView.as_view(), name="log-proof"),
     path("blocklist/", gate.BlockListView.as_view(), name="block-list"),
     path("blocklist/<slug:entry_id>/remove/", gate.BlockRemoveView.as_view(), name="block-remove"),

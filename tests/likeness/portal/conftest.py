@@ -13,7 +13,7 @@ from django.db import close_old_connections
 from django.test import Client
 from django.utils import timezone
 
-from consent import services
+from consent import erasure, services
 from generation.models import Job, Media
 from tests.consent import fakes
 from tests.consent.samples import make_terms
@@ -77,7 +77,14 @@ def world(people) -> SimpleNamespace:
         services.approve(row.id, role="legal", by=by["legal"])
         return services.approve(row.id, role="business", by=by["business"])
 
-    return SimpleNamespace(by=by, enrol=enrol, submit=submit, activate=activate, job=make_job(by))
+    def erased() -> Any:
+        person = enrol()
+        erasure.erase(person.id, by=by["legal"])
+        return person
+
+    return SimpleNamespace(
+        by=by, enrol=enrol, submit=submit, activate=activate, erased=erased, job=make_job(by)
+    )
 
 
 def make_job(by: dict[str, Any]) -> Callable[..., Job]:

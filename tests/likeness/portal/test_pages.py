@@ -25,6 +25,9 @@ PAGES = {
     "identity-enrol": {"requester", "operator"},
     "identity-detail": ALL,
     "consent-submit": {"requester", "operator"},
+    "erasure-list": {"legal"},
+    "identity-erase": {"legal"},
+    "identity-erased": {"legal"},
     "job-list": ALL,
     "job-create": {"requester"},
     "job-detail": ALL,
@@ -35,6 +38,7 @@ PAGES = {
     "provenance-search": {"auditor"},
     "verify": ALL,
     "log-list": ALL - {"requester"},
+    "timestamp-list": ALL - {"requester"},
     "block-list": {"legal", "operator"},
 }
 CHANGES = {
@@ -49,6 +53,8 @@ WITH_LOG = {
     "log-entry",
     "log-proof",
     "log-checkpoint",
+    "log-disclose",
+    "timestamp",
     "provenance-evidence",
 }  # test_audit: they need a running log
 
@@ -62,7 +68,9 @@ def address(world):
             return reverse(name, args=[world.job("done").id])
         if name.startswith("consent-") and name not in ("consent-list", "consent-submit"):
             return reverse(name, args=[world.submit().id])
-        if name in ("identity-detail", "consent-submit"):
+        if name == "identity-erased":
+            return reverse(name, args=[world.erased().id])
+        if name in ("identity-detail", "identity-erase", "consent-submit"):
             return reverse(name, args=[world.enrol().id])
         if name == "portrait":
             return reverse(name, args=[world.enrol().portraits.first().id])

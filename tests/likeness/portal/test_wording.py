@@ -95,6 +95,8 @@ def test_what_the_portal_allows_is_what_the_services_allow():
     assert allowed[roles.Action.REVOKE] == access.REVOKE
     assert allowed[roles.Action.BLOCK] == access.BLOCK
     assert allowed[roles.Action.UNBLOCK] == access.UNBLOCK
+    assert allowed[roles.Action.ERASE] == access.ERASE
+    assert allowed[roles.Action.DISCLOSE] == access.DISCLOSE
 
 
 def test_a_licence_is_read_out_whole():

@@ -55,6 +55,22 @@ APPROVED_AS = {
 }
 
 
+DETAILS = {
+    "name": _("Name"),
+    "signed_by": _("Signed by"),
+    "intended_use": _("What it is for"),
+    "operations": _("Operations"),
+    "purposes": _("Purposes"),
+    "channels": _("Channels"),
+    "territories": _("Territories"),
+    "languages": _("Languages"),
+    "not_before": _("First day"),
+    "not_after": _("Last day"),
+    "reason": _("Reason"),
+}
+"""Names of the words that are told beside an entry."""
+
+
 def tell(event: Mapping[str, Any]) -> Told:
     """What an entry says; a type that this version does not know is shown by its name."""
     kind = str(event.get("type", ""))

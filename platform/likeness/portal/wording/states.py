@@ -41,6 +41,8 @@ CHIPS: dict[str, Chip] = {
     # proofs and log
     "verified": Chip("good", "check", _("Verified")),
     "pending": Chip("warn", "clock", _("Waiting for the log")),
+    "erased": Chip("bad", "undo", _("Erased")),
+    "unchecked": Chip("", "dash", _("Not checked here")),
     "invalid": Chip("bad", "alert", _("Does not hold")),
     "healthy": Chip("good", "check", _("Up to date")),
     "late": Chip("warn", "clock", _("Late")),
