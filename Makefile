@@ -15,10 +15,11 @@ UV_HOME := .cache/uv-boot
 UV = $(UV_HOME)/bin/python deploy/uv.py $(UV_HOME)/bin
 READY := $(VENV)/.ready
 LOCKS := deploy/locks
-COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url \
+PEER := .cache/peer
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header --no-annotate --python-version 3.11
 
-.PHONY: demo test check up bench clean locks openapi venv weights
+.PHONY: demo test check up bench peer clean locks openapi venv weights
 .DEFAULT_GOAL := check
 
 demo: venv
@@ -30,10 +31,20 @@ up: venv
 test: venv weights
 	$(BIN)/python -m pytest
 
+# The attack table stands beside another project's mark. Its metadata pulls torch, which the bench does not
+# need, so it lies in a place of its own, without its dependencies. QUICK=1 runs a part of the table.
 bench: venv weights
-	for name in faces pipeline watermark consent audit api; do \
+	$(MAKE) --no-print-directory peer || echo "The peer cannot be installed: its columns stay empty."
+	for name in faces pipeline watermark "attacks $(if $(QUICK),--quick)" consent audit api; do \
 		echo "== $$name"; $(BIN)/python -m tests.bench.bench_$$name || exit 1; \
 	done
+
+peer: $(PEER)/.ready
+
+$(PEER)/.ready: $(LOCKS)/peer.txt $(READY)
+	rm -rf $(PEER)
+	$(UV) pip install --quiet --python $(BIN)/python --target $(PEER) --no-deps --require-hashes -r $(LOCKS)/peer.txt
+	@touch $@
 
 check: venv
 	$(BIN)/ruff format --check .
@@ -60,14 +71,15 @@ $(READY): $(LOCKS)/dev.txt $(LOCKS)/uv.txt pyproject.toml
 	@touch $@
 
 locks: venv
-	$(COMPILE) --extra cpu --output-file $(LOCKS)/cpu.txt
-	$(COMPILE) --extra gpu --output-file $(LOCKS)/gpu.txt
-	$(COMPILE) --extra cpu --group dev --output-file $(LOCKS)/dev.txt
+	$(COMPILE) pyproject.toml --extra cpu --output-file $(LOCKS)/cpu.txt
+	$(COMPILE) pyproject.toml --extra gpu --output-file $(LOCKS)/gpu.txt
+	$(COMPILE) pyproject.toml --extra cpu --group dev --output-file $(LOCKS)/dev.txt
+	$(COMPILE) $(LOCKS)/peer.in --no-deps --output-file $(LOCKS)/peer.txt
 	@if grep -nE '://|file:' $(LOCKS)/*.txt; then echo "A lock names an address."; exit 1; fi
 
 openapi: venv
 	$(BIN)/python manage.py spectacular --validate --file deploy/openapi.yaml
 
 clean:
-	rm -rf $(VENV) $(UV_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo dist
+	rm -rf $(VENV) $(UV_HOME) $(PEER) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo dist
 	find . -name __pycache__ -type d -prune -not -path './var/*' -exec rm -rf {} +
