@@ -165,7 +165,7 @@ class Stream:
 
     def _whole(self) -> int:
         """Frames with all that is around them."""
-        return (self._held.shape[1] - self.frames.length) // self.frames.hop + 1 - 2 * CONTEXT
+        return (int(self._held.shape[1]) - self.frames.length) // self.frames.hop + 1 - 2 * CONTEXT
 
     def _take(self, ready: int) -> tuple[Sound, Cells, Shape]:
         hop = self.frames.hop

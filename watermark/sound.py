@@ -121,7 +121,12 @@ class Pattern:
         stop = -(-(first + count) * self._down // self._up) + self._margin
         source = self._plane.take(np.arange(start, stop), mode="wrap")
         if self._up != self._down:
-            source = scipy.signal.resample_poly(source, self._up, self._down, window=self._taps)
+            source = scipy.signal.resample_poly(
+                source,
+                self._up,
+                self._down,
+                window=self._taps,  # type: ignore[call-overload]  # an array is allowed
+            )
         skip = first - start * self._up // self._down
         return np.asarray(source[skip : skip + count], np.float32)
 

@@ -1,0 +1,67 @@
+"""The sound of a file, mixed to mono at one rate, piece by piece: bounded memory, one file, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+
+from watermark.errors import UnreadableError
+
+PIECE_S = 0.5
+LOUDEST = 4.0  # 12 dB over full scale; what is beyond is no sound, and its square must stay finite
+# No playlists and no network: a file can name other files only in formats that are not listed here.
+_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,flv,ogg,wav,w64,mp3,flac,aac,aiff,caf,amr",
+}
+
+
+def listen(path: Path, *, rate_hz: int, seconds_limit: float) -> Iterator[npt.NDArray[np.float32]]:
+    """(n,) float32 of at least ``PIECE_S`` (the last may be shorter); nothing when the file has no sound.
+
+    Raises:
+        UnreadableError: it cannot be opened, or a part of its sound cannot be decoded.
+    """
+    left, held, count = int(seconds_limit * rate_hz), [], 0
+    for part in _decoded(path, rate_hz):
+        held.append(part[:left])
+        count += len(held[-1])
+        left -= len(held[-1])
+        if count >= PIECE_S * rate_hz or not left:
+            yield np.concatenate(held)
+            held, count = [], 0
+        if not left:
+            return
+    if count:
+        yield np.concatenate(held)
+
+
+def _decoded(path: Path, rate_hz: int) -> Iterator[npt.NDArray[np.float32]]:
+    with _opened(path) as container:
+        if not container.streams.audio:
+            return
+        mono = av.AudioResampler("flt", "mono", rate_hz)
+        for frame in container.decode(container.streams.audio[0]):
+            yield from (_finite(part) for part in mono.resample(frame))
+        yield from (_finite(part) for part in mono.resample(None))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with av.open(str(path), options=_OPTIONS, metadata_errors="replace") as container:
+            yield container
+    except (av.error.FFmpegError, OSError) as error:
+        raise UnreadableError(f"{path.name} cannot be decoded: {error.strerror or error}.") from error
+
+
+def _finite(part: Any) -> npt.NDArray[np.float32]:
+    found = np.nan_to_num(part.to_ndarray()[0].astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(np.clip(found, -LOUDEST, LOUDEST), np.float32)
