@@ -5,6 +5,7 @@ Public are the checkpoint and the hash tiles. What entries say is for auditors o
 
 from __future__ import annotations
 
+import base64
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit import leaf, selectors, tiles
+from audit import leaf, selectors, stamping, tiles
 from audit.errors import EntryNotFoundError, NoCheckpointError, TileError
 from audit.events import SYSTEM, Actor
 from audit.leaf import KeyKind
@@ -62,11 +63,27 @@ class EntrySerializer(serializers.Serializer[Entry]):
     event = serializers.JSONField()
 
 
-class EntryListQuery(serializers.Serializer[Any]):
-    """What a list of entries can be asked for: a page of the newest, or all of one key."""
+class TimestampSerializer(serializers.Serializer[Any]):
+    """An authority's word on a signed head; `token` is its whole answer, `note` the head byte for byte."""
+
+    size = serializers.IntegerField()
+    authority = serializers.CharField()
+    time = serializers.DateTimeField()
+    state = serializers.ChoiceField(choices=[str(value) for value in stamping.Standing])
+    note = serializers.CharField()
+    token = serializers.CharField(help_text="base64")
+
+
+class PageQuery(serializers.Serializer[Any]):
+    """Which page, newest first."""
 
     limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT)
     before = serializers.IntegerField(min_value=0, max_value=MAX_INDEX, required=False)
+
+
+class EntryListQuery(PageQuery):
+    """What a list of entries can be asked for: a page of the newest, or all of one key."""
+
     kind = serializers.ChoiceField(choices=sorted(KINDS), required=False)
     value = serializers.CharField(max_length=256, required=False)
 
@@ -90,6 +107,7 @@ ENTRY_PAGE = inline_serializer(
     "EntryPage",
     {"results": EntrySerializer(many=True), "next": serializers.CharField(allow_null=True)},
 )
+TIMESTAMP_LIST = inline_serializer("TimestampList", {"results": TimestampSerializer(many=True)})
 
 
 def visible(entry: Entry, actor: Actor | None) -> Entry:
@@ -161,6 +179,26 @@ class CheckpointView(APIView):
     def get(self, request: Request) -> Response:  # noqa: ARG002 - REST framework's signature
         """Size, root and the signed note."""
         return Response(asdict(selectors.checkpoint()))
+
+
+class TimestampListView(AuditView):
+    """The heads that an authority stamped (RFC 3161)."""
+
+    @extend_schema(parameters=[PageQuery], responses=TIMESTAMP_LIST)
+    def get(self, request: Request) -> Response:
+        """The newest first; each token is checked anew. `before` the last size gives older ones."""
+        asked = PageQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found = selectors.stamps(asked.validated_data["limit"], asked.validated_data.get("before"))
+        rows = [
+            {
+                **asdict(row),
+                "token": base64.b64encode(row.token).decode(),
+                "state": stamping.state(row.token, row.note, row.authority),
+            }
+            for row in found
+        ]
+        return Response({"results": TimestampSerializer(cast(Any, rows), many=True).data})
 
 
 @require_safe

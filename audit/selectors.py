@@ -213,13 +213,10 @@ def timestamps(size: int) -> list[TimestampView]:
 
 
 def stamps(limit: int, before: int | None = None) -> list[TimestampView]:
-    """The stamped heads of fewer than `before` entries, the newest first."""
+    """Every timestamp on the newest `limit` stamped heads of fewer than `before` entries, newest first."""
     below = MAX_INDEX if before is None else min(max(before, 0), MAX_INDEX)
-    rows = list(Timestamp.objects.filter(size__lt=below).order_by("-size", "time", "authority")[:limit])
-    notes = dict(Checkpoint.objects.filter(size__in=[row.size for row in rows]).values_list("size", "note"))
-    return [
-        TimestampView(row.size, row.authority, bytes(row.token), row.time, notes[row.size]) for row in rows
-    ]
+    sizes = Timestamp.objects.filter(size__lt=below).order_by("-size").values_list("size", flat=True)
+    return [found for size in sizes.distinct()[:limit] for found in timestamps(size)]
 
 
 def stamped(index: int, *, within: int) -> int:

@@ -10,6 +10,7 @@ urlpatterns = [
     path("audit/entries/", api.EntryListView.as_view(), name="api-audit-entry-list"),
     path("audit/entries/<int:index>/", api.EntryDetailView.as_view(), name="api-audit-entry-detail"),
     path("audit/entries/<int:index>/proof", api.EntryProofView.as_view(), name="api-audit-entry-proof"),
+    path("audit/timestamps", api.TimestampListView.as_view(), name="api-audit-timestamp-list"),
     path("audit/checkpoint", api.CheckpointView.as_view(), name="api-audit-checkpoint"),
 ]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import shutil
 import subprocess
 import threading
@@ -12,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from celery.exceptions import Retry
 from django.db import DatabaseError, connections, transaction
+from django.test import Client
+from rest_framework.test import APIClient
 
 from audit import (
     checkpoint,
@@ -29,6 +34,8 @@ from audit.checkpoint import decode
 from audit.errors import ProofError, TimestampError, TimestampUnavailableError
 from audit.events import Actor, GateDecided
 from audit.sequencer import Sequencer
+from likeness.cli import audit as audit_cli
+from likeness.cli.main import main
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 ACTOR = Actor("usr_0123456789abcdef", "demo")
@@ -167,6 +174,54 @@ def test_newest_head_is_stamped_once_and_openssl_agrees(log, authority, folder, 
     assert (tasks.stamp(), rows()) == (7, 2)
     assert [selectors.stamped(index, within=7) for index in (0, 4, 5, 6, 7)] == [5, 5, 7, 7, 0]
     assert (selectors.stamped(5, within=6), selectors.timestamps(6)) == (0, [])
+
+
+def test_list_says_which_tokens_hold(log, authority, folder, strangers, settings, people, tmp_path):
+    assert tasks.stamp() == 5
+    sequence(2)
+    assert tasks.stamp() == 7
+    assert [found.size for found in selectors.stamps(9)] == [7, 5]
+    assert [found.size for found in selectors.stamps(9, 7)] == [5]
+    client = APIClient()
+    assert client.get("/api/v1/audit/timestamps").status_code in {401, 403}
+    client.force_authenticate(people["auditor"])
+    first, second = client.get("/api/v1/audit/timestamps").json()["results"]
+    assert (first["size"], first["state"], second["state"]) == (7, "verified", "verified")
+    token = base64.b64decode(first["token"])
+    assert openssl_verifies(folder, token, first["note"].encode(), tmp_path)
+    states = [(str(strangers / "root.pem"), "invalid"), ("", "unchecked")]
+    for roots, state in states:
+        settings.LIKENESS_TSA_ROOTS = roots
+        assert {row["state"] for row in client.get("/api/v1/audit/timestamps").json()["results"]} == {state}
+    settings.LIKENESS_TSA_URL = "http://other.example/tsr"
+    assert stamping.state(token, first["note"], first["authority"]) == "unchecked"
+
+
+def test_head_is_stamped_and_listed_by_command_and_shown_in_the_portal(
+    log, authority, settings, people, monkeypatch, capsys
+):
+    monkeypatch.setattr(audit_cli, "open_platform", lambda: None)
+
+    def run(*words):
+        code = main(["audit", *words, "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    assert run("stamp") == (0, {"size": 5, "authority": authority.url})
+    assert run("stamp")[1]["size"] == 0
+    (row,) = run("stamps")[1]["timestamps"]
+    assert (row["size"], row["state"]) == (5, "verified")
+    browser = Client()
+    browser.force_login(people["auditor"])
+    html = browser.get("/record/timestamps/").content.decode()
+    assert authority.url in html
+    assert "Verified" in html
+    with zipfile.ZipFile(io.BytesIO(browser.get("/record/timestamps/5/").content)) as archive:
+        assert archive.namelist() == ["5.checkpoint", "5.tsr"]
+    assert browser.get("/record/timestamps/4/").status_code == 404
+    assert authority.url in browser.get("/record/").content.decode()
+    settings.LIKENESS_TSA_URL = ""
+    assert run("stamp")[0] == 1
+    assert "No authority is configured" in browser.get("/record/timestamps/").content.decode()
 
 
 def test_without_an_authority_nothing_is_sent(log, authority, settings):

@@ -1,4 +1,4 @@
-"""``likeness audit``: check the log, export it as static files, change the key that signs it."""
+"""``likeness audit``: check the log, export it, change its key, have it stamped, tell words beside it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from likeness.cli.arguments import Verbs, add_verb
+from likeness.cli.arguments import Verbs, add_account, add_verb
 from likeness.cli.output import Exit, Printer, Result
-from likeness.cli.session import open_platform
+from likeness.cli.session import actor, open_platform
 
 if TYPE_CHECKING:
     from audit.ranges import Problem
@@ -52,6 +52,14 @@ def register(verbs: Verbs) -> None:
         help="a key of a hardware security module: pkcs11:token=NAME;object=NAME?module-path=/LIBRARY.so",
     )
     add_verb(actions, "retire", "End a rotation: the old key signs no more.", retire)
+    add_verb(actions, "stamp", "Have the configured authority stamp the newest head now.", stamp)
+    listing = add_verb(actions, "stamps", "Show the stamped heads, newest first.", stamps)
+    listing.add_argument("--limit", type=int, default=20, metavar="NUMBER")
+    telling = add_verb(
+        actions, "disclose", "Tell the words that an entry commits to; it is logged.", disclose
+    )
+    telling.add_argument("index", type=int)
+    add_account(telling)
 
 
 def check(args: argparse.Namespace, printer: Printer) -> Result:
@@ -135,3 +143,44 @@ def retire(_args: argparse.Namespace, _printer: Printer) -> Result:
 
     retired = services.retire(by=Actor(SYSTEM, SYSTEM))
     return Result({"retired": str(retired)}, [f"This key signs no more: {retired}"])
+
+
+def stamp(_args: argparse.Namespace, _printer: Printer) -> Result:
+    """Exit 1 where no authority is configured."""
+    open_platform()
+    from audit import sequencer, stamping
+
+    by = stamping.configured()
+    if by is None:
+        return Result({"size": 0}, ["LIKENESS_TSA_URL names no authority: nothing was sent."], Exit.FAILED)
+    with sequencer.connect() as connection:
+        size = stamping.stamp_newest(connection, by)
+    told = f"{by.url} stamped the head of {size} entries." if size else "The newest head is stamped already."
+    return Result({"size": size, "authority": by.url}, [told])
+
+
+def stamps(args: argparse.Namespace, _printer: Printer) -> Result:
+    """Each token is checked anew, where its authority is the configured one."""
+    open_platform()
+    from audit import selectors, stamping
+
+    rows = [
+        {
+            "size": found.size,
+            "authority": found.authority,
+            "time": found.time.isoformat(),
+            "state": str(stamping.state(found.token, found.note, found.authority)),
+        }
+        for found in selectors.stamps(max(1, args.limit))
+    ]
+    lines = [f"{row['size']:>9}  {row['time']}  {row['state']:<9}  {row['authority']}" for row in rows]
+    return Result({"timestamps": rows}, lines or ["No head was stamped yet."])
+
+
+def disclose(args: argparse.Namespace, _printer: Printer) -> Result:
+    """For auditors and legal; words that were erased are gone."""
+    open_platform()
+    from consent import disclosures
+
+    told = disclosures.disclose(args.index, by=actor(args, "auditor", "legal"))
+    return Result({"index": args.index, "salt": told.salt, "jcs": told.jcs}, [told.jcs, f"salt {told.salt}"])

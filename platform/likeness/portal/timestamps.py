@@ -28,7 +28,7 @@ class TimestampListView(Page):
         found = selectors.stamps(PAGE_SIZE, int(before) if before.isdigit() else None)
         context = {
             "rows": [(stamp, stamping.state(stamp.token, stamp.note, stamp.authority)) for stamp in found],
-            "next": found[-1].size if len(found) == PAGE_SIZE else None,
+            "next": found[-1].size if len({stamp.size for stamp in found}) == PAGE_SIZE else None,
             "authority": settings.LIKENESS_TSA_URL,
         }
         return self.show(request, "portal/log/timestamps.html", context)
