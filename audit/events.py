@@ -274,7 +274,10 @@ class GenerationCancelled(_GenerationChanged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelApplied(Event):
-    """The marks of an output: `mark` is the invisible id, `manifest` the C2PA manifest's SHA-256."""
+    """The marks of an output: `mark` is the invisible id, `manifest` the C2PA manifest's SHA-256.
+
+    `label` is the form of the visible label, `profile` the law that it follows, `marks` what was read back.
+    """
 
     type = "label.applied"
     job: str
@@ -283,6 +286,8 @@ class LabelApplied(Event):
     mark: str = ""
     produce_id: str = ""
     manifest: str = ""
+    profile: str = ""
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +310,65 @@ class OutputWithdrawn(Event):
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequested(Event):
+    """Somebody asked for a copy of an output without the visible label.
+
+    `agreement` names the agreement with the recipient, `declaration` the words that they signed; `detail`
+    commits to the recipient's name and the purpose, which are told beside the log.
+    """
+
+    type = "export.requested"
+    export: str
+    job: str
+    agreement: str
+    declaration: str
+    retention: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportApproved(Event):
+    """A second person agreed; `copy` is the job that makes it."""
+
+    type = "export.approved"
+    export: str
+    job: str
+    copy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRejected(Event):
+    """A second person did not agree."""
+
+    type = "export.rejected"
+    export: str
+    job: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportDelivered(Event):
+    """The copy is ready; `job` made it out of the inputs of `original`, `keep_until` is a day (UTC)."""
+
+    type = "export.delivered"
+    export: str
+    job: str
+    original: str
+    output: str
+    mark: str
+    retention: str
+    keep_until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportErased(Event):
+    """The recipient's name and the purpose were erased, after the time for which they had to be kept."""
+
+    type = "export.erased"
+    export: str
+    job: str
+
+
 TYPES: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
@@ -314,6 +378,7 @@ TYPES: dict[str, type[Event]] = {
         *(FaceBlocked, FaceUnblocked),
         *(GateDecided, GenerationQueued, GenerationStarted, GenerationFinished, GenerationFailed),
         *(GenerationCancelled, LabelApplied, OutputDownloaded, OutputWithdrawn),
+        *(ExportRequested, ExportApproved, ExportRejected, ExportDelivered, ExportErased),
     )
 }
 """Every event the log accepts, by the name it has there."""

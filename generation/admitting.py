@@ -15,16 +15,17 @@ from audit import selectors as log_entries
 from audit import services as audit
 from audit.errors import ReceiptTimeoutError
 from audit.events import GenerationQueued
-from generation import blobs, leases, loaded, planner, queueing, transitions
+from generation import blobs, exporting, labelling, leases, loaded, planner, queueing, transitions
 from generation.engine.media.chunks import ChunkSpan
 from generation.engine.media.info import MediaInfo
 from generation.gate import admission, authority
 from generation.gate.admission import Assessment
 from generation.gate.authority import Admission
 from generation.leases import Lease
-from generation.marking import LABEL_TEXT, MarkPlan
+from generation.marking import MarkPlan
 from generation.models import Chunk, Job, JobConsent, JobState
 from generation.transitions import EXHAUSTED, MAX_ATTEMPTS, worker_name
+from watermark.profiles import Requirement
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,11 @@ def _decide(job: Job, lease: Lease) -> bool:
             transitions.mark_refused(row, transitions.refusal(assessment.decision.reasons))
             return False
         row.decision_event = event
-        row.decision = {"admission": assessment.admission.as_record(), "nonce": nonce}
+        row.decision = {
+            "admission": assessment.admission.as_record(),
+            "nonce": nonce,
+            "faces": assessment.faces,
+        }
         row.save()
         _rely_on(row, assessment.admission)
     job.refresh_from_db()
@@ -134,6 +139,7 @@ def _rely_on(row: Job, admitted: Admission) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
+    requirement: Requirement
     marks: MarkPlan
     spans: Sequence[ChunkSpan]
 
@@ -181,10 +187,19 @@ def _receipt(job: Job) -> tuple[int, str]:
 
 def _plan(job: Job) -> _Plan:
     info = MediaInfo.from_record(job.media.info)
+    if exporting.is_export(job):
+        exporting.require_approved(job)
+        requirement = labelling.unlabelled(job)
+    else:
+        requirement = labelling.requirement_of(job)
     marks = planner.marks(
-        blobs.store().path(job.media.sha256), info, carrier=loaded.carrier(job.tenant), label_text=LABEL_TEXT
+        blobs.store().path(job.media.sha256),
+        info,
+        carrier=loaded.carrier(job.tenant),
+        requirement=requirement,
+        faces=labelling.faces_of(job),
     )
-    return _Plan(marks, planner.spans(info))
+    return _Plan(requirement, marks, planner.spans(info))
 
 
 def _last_look(row: Job, admitted: Admission) -> str:
@@ -198,6 +213,7 @@ def _last_look(row: Job, admitted: Admission) -> str:
 
 def _write_plan(row: Job, plan: _Plan) -> None:
     row.state, row.mark_id, row.marking = JobState.QUEUED, plan.marks.mark_hex, plan.marks.as_record()
+    row.labelling = labelling.as_record(plan.requirement)
     row.worker, row.attempts = "", 0
     row.save()
     made = Chunk.objects.bulk_create(

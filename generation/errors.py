@@ -12,6 +12,11 @@ GenerationError
 ├── LeaseLostError            this process no longer holds the job or chunk
 ├── InputChangedError         bytes differ from the ones that were admitted
 ├── AlreadyOverError          the job ended while the work was going on
+├── MarksMissingError         a plan or an output lacks a mark that it must carry
+├── ExportError               an unlabelled copy that may not be made or handed out
+│   ├── ExportOffError        this installation makes none
+│   ├── ExportInvalidError    the request for one is not complete
+│   └── ExportStateError      the request is in a state that does not allow it
 └── SealError                 the output cannot be sealed, and so it is not delivered
 """
 
@@ -123,6 +128,45 @@ class AlreadyOverError(GenerationError):
 
     code = "job.over"
     hint = "Nothing; read the job's state."
+
+
+class MarksMissingError(GenerationError):
+    """A plan or an output lacks a mark that the law of its place or a licence asks for."""
+
+    code = "marks.missing"
+    hint = "Submit the job again; if it stays, tell the operator."
+
+
+class ExportError(GenerationError):
+    """A copy without the visible label may not be made or handed out."""
+
+    code = "export.refused"
+    hint = "Deliver the labelled output."
+
+
+class ExportOffError(ExportError):
+    """This installation makes no copies without the visible label."""
+
+    code = "export.off"
+    hint = "An operator may set LIKENESS_STATUTORY_EXPORT=on where the law of China alone applies."
+
+
+class ExportInvalidError(ExportError):
+    """The request lacks the recipient, the agreement, the purpose or the declaration."""
+
+    code = "export.invalid"
+    hint = "Give all four; see article 9 of the labelling measures."
+
+    def __init__(self, message: str, *, fields: Mapping[str, list[str]]) -> None:
+        super().__init__(message)
+        self.fields = dict(fields)
+
+
+class ExportStateError(ExportError):
+    """The request is in a state that does not allow it."""
+
+    code = "export.state"
+    hint = "Read the request again."
 
 
 class SealError(GenerationError):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit import services as audit
 from audit.events import GenerationFinished, LabelApplied
 from consent import selectors as consents
-from generation import blobs, delivery, loaded, prints, sealing, transitions
+from generation import blobs, delivery, exporting, labelling, loaded, prints, sealing, transitions
 from generation.admitting import taken
 from generation.engine.errors import NoFaceError
 from generation.engine.media.info import MediaInfo
@@ -24,11 +24,10 @@ from generation.models import Chunk, Job, JobState
 from generation.sealing import Sealed, SealOrder
 from watermark.c2pa import ConsentStatement
 from watermark.payload import ALGORITHM
+from watermark.profiles import Requirement
 
 if TYPE_CHECKING:
     from generation.gate.permit import Permit  # a type here; only the gate makes them
-
-LABEL = "gb45438-2025/1"
 
 
 def seal(job_id: uuid.UUID) -> None:
@@ -45,7 +44,10 @@ def seal(job_id: uuid.UUID) -> None:
         try:
             _require_swap(job)
             permit = _recheck(job)
-            sealed = sealing.seal(_order(job), folder=folder)
+            order = _order(job)
+            needed = _requirement(job, order.marks)
+            sealed = sealing.seal(order, folder=folder)
+            labelling.check_applied(needed, sealed.marks)
             _deliver(job, sealed, permit, lease)
         except Exception as error:  # noqa: BLE001  the edge of the task: the job must not stay sealing
             transitions.conclude(job.id, error, stage="release")
@@ -57,6 +59,18 @@ def _recheck(job: Job) -> Permit:
     portrait = consents.open_portrait(job.portrait_id, tenant=job.tenant, purpose_consent=job.consent_id)
     inputs = (authority.source_claim(portrait), authority.target_claim(job))
     return authority.recheck(job, inputs=inputs, models=loaded.face_models(), now=timezone.now())
+
+
+def _requirement(job: Job, plan: MarkPlan) -> Requirement:
+    """What the output must carry: asked anew, whatever the rows say.
+
+    Raises:
+        MarksMissingError: the plan that the frames were made by lacks a mark.
+        ExportError: the label is left out, and the statutory export was not approved.
+    """
+    if exporting.is_export(job):
+        exporting.require_approved(job)
+    return labelling.check_plan(job, plan, may_leave_label=exporting.is_export(job))
 
 
 def _require_swap(job: Job) -> None:
@@ -116,6 +130,8 @@ def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease) -> None:
             delivery.write(row, sealed, stored, report=report_of(row))
             prints.keep(row, sealed.content)
             _log(row, sealed)
+            if exporting.is_export(row):
+                exporting.deliver(row, output=sealed.sha256, at=timezone.now())
     except BaseException:
         delivery.discard(stored)
         raise
@@ -126,11 +142,13 @@ def _log(row: Job, sealed: Sealed) -> None:
     audit.append(
         LabelApplied(
             job=row.id.hex,
-            label=LABEL,
+            label=row.labelling["form"],
             algorithm=ALGORITHM,
             mark=row.mark_id or "",
             produce_id=row.id.hex,
             manifest=sealed.manifest_sha256,
+            profile=row.labelling["profile"],
+            marks=sealed.marks,
         ),
         actor=by,
     )

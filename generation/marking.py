@@ -14,19 +14,21 @@ from generation.engine.types import Plane, Planes
 from watermark.content import thumbnail
 from watermark.invisible import Carrier, Embedder, Profile
 from watermark.payload import new_mark_id
-from watermark.visible import DEFAULT_TEXT, Label
-
-LABEL_TEXT = DEFAULT_TEXT
+from watermark.placement import LabelPlan
+from watermark.visible import Label
 
 
 @dataclass(frozen=True, slots=True)
 class MarkPlan:
-    """What one output is marked with; the same for all its chunks, so that no seam shows."""
+    """What one output is marked with; the same for all its chunks, so that no seam shows.
+
+    ``label`` is None only in a copy that the statutory export makes.
+    """
 
     mark_id: int
     strength: float
     profile: str
-    label_text: str
+    label: LabelPlan | None
     width_px: int
     height_px: int
 
@@ -44,14 +46,16 @@ class MarkPlan:
     @classmethod
     def from_record(cls, record: Mapping[str, Any], *, mark_hex: str) -> MarkPlan:
         """What ``as_record`` gave, with its id."""
-        return cls(mark_id=int(mark_hex, 16), **record)
+        label = LabelPlan.from_record(record["label"]) if record["label"] else None
+        return cls(mark_id=int(mark_hex, 16), **{**record, "label": label})
 
 
 class Finisher:
     """The engine's ``finish``: called on every frame just before the encoder."""
 
     def __init__(self, plan: MarkPlan, carrier: Carrier) -> None:
-        self._label = Label(plan.width_px, plan.height_px, plan.label_text)
+        self._plan = plan.label
+        self._label = drawn(plan)
         self._embedder = Embedder(
             carrier,
             plan.mark_id,
@@ -66,7 +70,8 @@ class Finisher:
     def __call__(self, planes: Planes, index: int, time_s: float) -> None:
         """Mark one frame in place; the first of every second is kept very small."""
         del index
-        self._label.blend(planes.y, planes.u, planes.v)
+        if self._label and self._plan and self._plan.shows(time_s):
+            self._label.blend(planes.y, planes.u, planes.v)
         self._embedder.embed(planes.y)
         if time_s >= self._due_s:
             self._due_s = float(int(time_s) + 1)
@@ -75,6 +80,17 @@ class Finisher:
     def write_track(self, chunk: Path) -> None:
         """Keep the thumbnails beside the chunk until it is sealed."""
         track_of(chunk).write_bytes(_packed(self._track))
+
+
+def drawn(plan: MarkPlan) -> Label | None:
+    """The label of a plan; None when the plan has none.
+
+    Raises:
+        WatermarkError: it cannot be drawn on pictures of this size.
+    """
+    if plan.label is None:
+        return None
+    return Label(plan.width_px, plan.height_px, plan.label.text, plan.label.look)
 
 
 def track_of(chunk: Path) -> Path:
@@ -101,7 +117,7 @@ def _packed(track: Sequence[tuple[float, Plane]]) -> bytes:
 
 
 def measure_strength(
-    samples: Sequence[Planes], *, size_px: tuple[int, int], carrier: Carrier, label_text: str = LABEL_TEXT
+    samples: Sequence[Planes], *, size_px: tuple[int, int], carrier: Carrier, label: LabelPlan | None
 ) -> MarkPlan:
     """A plan with a fresh id and the strength that brings these pictures to the profile's quality.
 
@@ -109,10 +125,11 @@ def measure_strength(
         WatermarkError: this size or shape cannot carry the marks.
     """
     width, height = size_px
-    label = Label(width, height, label_text)
-    for planes in samples:
-        label.blend(planes.y, planes.u, planes.v)
+    if label is not None:
+        shown = Label(width, height, label.text, label.look)
+        for planes in samples:
+            shown.blend(planes.y, planes.u, planes.v)
     mark_id = new_mark_id()
     embedder = Embedder(carrier, mark_id, height=height, width=width)
     strength = embedder.servo([planes.y for planes in samples])
-    return MarkPlan(mark_id, strength, str(embedder.profile), label_text, width, height)
+    return MarkPlan(mark_id, strength, str(embedder.profile), label, width, height)

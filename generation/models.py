@@ -32,6 +32,15 @@ class ChunkState(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+class ExportState(models.TextChoices):
+    """Where a request for a copy without the visible label is; the last two are final."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    DELIVERED = "delivered"
+
+
 OPEN_STATES = (JobState.ADMITTING, JobState.QUEUED, JobState.RUNNING, JobState.SEALING)
 """States of a job that still moves."""
 PERMITTED_STATES = (JobState.QUEUED, JobState.RUNNING, JobState.SEALING, JobState.DONE, JobState.WITHDRAWN)
@@ -85,6 +94,8 @@ class Job(models.Model):
     permit = models.TextField(blank=True)
     mark_id = models.CharField(max_length=16, null=True, unique=True)
     marking = models.JSONField(default=dict)
+    labelling = models.JSONField(default=dict)
+    derived_from = models.ForeignKey("self", on_delete=models.PROTECT, related_name="copies", null=True)
     cancel_requested = models.BooleanField(default=False)
     attempts = models.IntegerField(default=0)
     worker = models.CharField(max_length=80, blank=True)
@@ -135,6 +146,46 @@ class Job(models.Model):
             models.CheckConstraint(
                 condition=Q(mark_id__isnull=True) | Q(mark_id__regex=r"^[0-9a-f]{16}$"),
                 name="job_mark_is_hex16",
+            ),
+        ]
+
+
+class Export(models.Model):
+    """A request for a copy of an output without the visible label, decided by two (标识办法, art. 9).
+
+    Who gets it and why lies encrypted beside the log, under ``request_event``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.CharField(max_length=64, db_index=True)
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="exports")
+    copy = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="export", null=True)
+    state = models.CharField(max_length=10, choices=ExportState, default=ExportState.REQUESTED)
+    agreement = models.CharField(max_length=64)
+    requested_by = models.CharField(max_length=40)
+    decided_by = models.CharField(max_length=40, blank=True)
+    request_event = models.UUIDField(unique=True)
+    approval_event = models.UUIDField(unique=True, null=True)
+    keep_until = models.DateTimeField(null=True)
+    created = models.DateTimeField(auto_now_add=True)
+    decided = models.DateTimeField(null=True)
+    delivered = models.DateTimeField(null=True)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=ExportState.values), name="export_state_known"),
+            models.CheckConstraint(
+                condition=~Q(decided_by=models.F("requested_by")), name="export_four_eyes"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[str(ExportState.APPROVED), str(ExportState.DELIVERED)])
+                | (Q(copy__isnull=False) & ~Q(decided_by="") & Q(approval_event__isnull=False)),
+                name="export_approved_has_copy",
+            ),
+            models.UniqueConstraint(
+                fields=["job"], condition=Q(state=str(ExportState.REQUESTED)), name="export_asked_once"
             ),
         ]
 

@@ -1,8 +1,8 @@
-"""How an admitted job is made: its chunks, and the strength of its mark, the same for all of them."""
+"""How an admitted job is made: its chunks, and its marks, the same for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from generation.engine.chunk import PipelineSettings
@@ -13,7 +13,10 @@ from generation.engine.media.encode import EncodeSettings
 from generation.engine.media.info import MediaInfo
 from generation.engine.types import Planes
 from generation.marking import MarkPlan, measure_strength
+from watermark import placement
 from watermark.invisible import Carrier
+from watermark.placement import Box
+from watermark.profiles import Mark, Requirement
 
 TARGET_S = 10.0
 STRENGTH_FRAMES = 5
@@ -30,16 +33,33 @@ def spans(info: MediaInfo) -> list[ChunkSpan]:
     return plan_chunks(info, target_s=TARGET_S)
 
 
-def marks(path: Path, info: MediaInfo, *, carrier: Carrier, label_text: str) -> MarkPlan:
-    """A fresh mark id, and the strength that suits a few frames of this clip.
+def marks(
+    path: Path,
+    info: MediaInfo,
+    *,
+    carrier: Carrier,
+    requirement: Requirement,
+    faces: Sequence[Sequence[Box]] = (),
+) -> MarkPlan:
+    """A fresh mark id, the strength that suits a few frames of this clip, and a place for its label.
+
+    ``faces``: boxes in pixels of the output, for each frame that was looked at; no label goes over one.
 
     Raises:
         MediaError: the clip breaks off.
-        WatermarkError: the picture's size or shape cannot carry the marks.
+        WatermarkError: the picture's size or shape cannot carry the marks, or faces leave no place.
     """
-    return measure_strength(
-        _few_planes(path, info), size_px=info.output_size_px, carrier=carrier, label_text=label_text
-    )
+    planes = _few_planes(path, info)
+    label = None
+    if Mark.VISIBLE in requirement.marks:
+        label = placement.place(
+            requirement.text,
+            icon=requirement.icon,
+            opening_s=requirement.opening_s,
+            lumas=[one.y for one in planes],
+            faces=faces,
+        )
+    return measure_strength(planes, size_px=info.output_size_px, carrier=carrier, label=label)
 
 
 def pipeline_settings(mode: str) -> PipelineSettings:

@@ -24,13 +24,14 @@ from generation.engine.media.join import join
 from generation.engine.media.probe import probe
 from generation.engine.types import Image
 from generation.errors import SealError
-from generation.marking import MarkPlan, joined_track
+from generation.marking import MarkPlan, drawn, joined_track
 from watermark import c2pa
 from watermark.c2pa import ConsentStatement, Ingredient, ManifestInput, Role
 from watermark.credentials import CredentialChain
 from watermark.errors import VisibleLabelLostError
 from watermark.invisible import Carrier
 from watermark.metadata import MP4_KEY, AigcLabel, embed_label
+from watermark.profiles import Mark
 from watermark.readback import read_back
 from watermark.visible import SEEN_MIN, Label
 
@@ -93,6 +94,12 @@ class Sealed:
     label_seen: tuple[float, ...]
 
     @property
+    def marks(self) -> tuple[str, ...]:
+        """The marks that were read back from the file: all of them, in an export all but the visible."""
+        seen = (Mark.VISIBLE,) if self.label_seen else ()
+        return tuple(str(mark) for mark in (*seen, Mark.INVISIBLE, Mark.AIGC, Mark.CREDENTIAL))
+
+    @property
     def manifest_sha256(self) -> str:
         """Hash of the credential."""
         return hashlib.sha256(self.manifest).hexdigest()
@@ -123,7 +130,7 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
     _join(order, joined)
     manifest = c2pa.sign(joined, signed, _manifest(order), order.chain.signer())
     joined.unlink()
-    label = Label(order.marks.width_px, order.marks.height_px, order.marks.label_text)
+    label = drawn(order.marks)
     found = read_back(
         signed,
         carriers=[order.carrier],
@@ -131,8 +138,9 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
         aigc_json=order.aigc.to_json(),
         anchors_pem=order.chain.root_pem,
         visible=None if order.info.still else label,
+        visible_until_s=order.marks.label.opening_s if order.marks.label else 0.0,
     )
-    seen = (_label_on_picture(signed, label),) if order.info.still else found.visible
+    seen = (_label_on_picture(signed, label),) if order.info.still and label else found.visible
     before, after = small_pictures(order.footage, order.info, signed)
     with signed.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()

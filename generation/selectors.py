@@ -15,7 +15,7 @@ from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from generation import blobs
 from generation.errors import NotFoundError
-from generation.models import OPEN_STATES, Chunk, Job, JobState, Media
+from generation.models import OPEN_STATES, Chunk, Export, Job, JobState, Media
 
 MAX_PAGE = 200
 _TENANTS = """
@@ -168,6 +168,24 @@ def content_track(job: Job) -> bytes | None:
         return None
     with blobs.store().open(job.content_sha256) as stream:
         return stream.read()
+
+
+def exports(*, tenant: str, job: Job | None = None) -> QuerySet[Export]:
+    """Requests for copies without the visible label, newest first: the tenant's, or those about one job."""
+    rows = Export.objects.filter(tenant=tenant).select_related("job", "copy").order_by("-created", "-id")
+    return rows if job is None else rows.filter(Q(job=job) | Q(copy=job))
+
+
+def export(export_id: str | uuid.UUID, *, tenant: str) -> Export:
+    """One of them.
+
+    Raises:
+        NotFoundError: none of that id in this tenant.
+    """
+    try:
+        return exports(tenant=tenant).get(pk=export_id)
+    except (Export.DoesNotExist, ValidationError, ValueError):
+        raise NotFoundError("There is no such export.") from None
 
 
 def open_jobs(*, tenant: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,9 @@ ORDER = (
     Place.BOTTOM,
 )
 """Lawful places, the preferred one first."""
-FACE_MARGIN = 0.20  # a detector's box ends at brow and chin; hair and movement need room, of the box's sides
+ROOM = (0.20, 0.10, 0.0)
+"""Room around a face, of its box's sides: a detector's box ends at brow and chin; hair and movement need it.
+Close-ups leave less; the box itself is never covered."""
 SAME_FACE = 1.5  # between two sampled frames a face moves less than so many of its own widths
 SHADES = (2, 98)  # percentiles of the background that must be readable; single pixels do not matter
 GAMMA = 2.4
@@ -88,24 +90,24 @@ def place(
         LabelTextError, LabelSizeError: the text cannot be drawn at its lawful size.
     """
     height, width = lumas[0].shape
-    taken = swept(faces)
     _, words = options(width, height, text, icon=icon)
-    for layout, word in enumerate(words, start=1):
-        for at in order:
+    frames = [list(boxes) for boxes in faces]
+    for room in ROOM:
+        taken = swept(frames, room=room)
+        for (layout, word), at in product(enumerate(words, start=1), order):
             left, top = corner_of(at, word.shape, width=width, height=height)
             area = (left, top, word.shape[1], word.shape[0])
-            if any(_touches(area, box) for box in taken):
-                continue
-            tone, ratio = tone_for(area, lumas)
-            return LabelPlan(text, icon, opening_s, str(at), str(tone), layout, round(ratio, 2))
+            if not any(_touches(area, box) for box in taken):
+                tone, ratio = tone_for(area, lumas)
+                return LabelPlan(text, icon, opening_s, str(at), str(tone), layout, round(ratio, 2))
     raise LabelPlacementError(
         f"Faces cover every place of the label {text!r} on a picture of {width} x {height}."
     )
 
 
-def swept(faces: Iterable[Sequence[Box]]) -> tuple[Box, ...]:
+def swept(faces: Iterable[Sequence[Box]], *, room: float) -> tuple[Box, ...]:
     """All that faces cover: each box with some room, and its way to the same face on the next frame."""
-    frames = [[_with_room(box) for box in boxes] for boxes in faces]
+    frames = [[_with_room(box, room) for box in boxes] for boxes in faces]
     covered = [box for boxes in frames for box in boxes]
     for before, after in pairwise(frames):
         for box in before:
@@ -138,9 +140,9 @@ def _luminance(luma: float) -> float:
     return float(min(max((luma - BLACK) / (WHITE - BLACK), 0.0), 1.0) ** GAMMA)
 
 
-def _with_room(box: Box) -> Box:
+def _with_room(box: Box, room: float) -> Box:
     x0, y0, x1, y1 = box
-    across, down = (x1 - x0) * FACE_MARGIN, (y1 - y0) * FACE_MARGIN
+    across, down = (x1 - x0) * room, (y1 - y0) * room
     return x0 - across, y0 - down, x1 + across, y1 + down
 
 

@@ -16,6 +16,7 @@ from watermark.search import Tally
 from watermark.visible import SEEN_MIN, Label
 
 FRAMES = 24
+BEFORE_END_S = 0.1  # a frame that begins so long before the label's end must show it
 BUDGET_S = 60.0  # a busy machine; an intact mark is read in a second
 
 
@@ -38,8 +39,9 @@ def read_back(
     aigc_json: str,
     anchors_pem: str,
     visible: Label | None = None,
+    visible_until_s: float = 0.0,
 ) -> ReadBack:
-    """Read all marks of a sealed file.
+    """Read all marks of a sealed file. ``visible_until_s``: when the label ends; 0 is at the end of the clip.
 
     Raises:
         MarkUnreadableError: the invisible mark does not give this id from 24 frames, upright.
@@ -50,7 +52,7 @@ def read_back(
     """
     credential = c2pa.check(path, anchors_pem, mark_id=mark_id)
     label = metadata.check_label(path, aigc_json)
-    seen = check_visible(path, visible) if visible else ()
+    seen = check_visible(path, visible, until_s=visible_until_s) if visible else ()
     return ReadBack(check_mark(path, carriers=carriers, mark_id=mark_id), label, credential, seen)
 
 
@@ -68,13 +70,14 @@ def check_mark(path: Path, *, carriers: Sequence[Carrier], mark_id: int) -> Mark
     return found
 
 
-def check_visible(path: Path, label: Label) -> tuple[float, ...]:
-    """Look for the visible label on the first, middle and last frame.
+def check_visible(path: Path, label: Label, *, until_s: float = 0.0) -> tuple[float, ...]:
+    """Look for the visible label on the first, middle and last frame that must show it.
 
     Raises:
         VisibleLabelLostError: one of them does not show it.
     """
-    seen = tuple(label.check(luma) for luma in frames.first_middle_last(path))
+    until_s = max(until_s - BEFORE_END_S, 0.0)
+    seen = tuple(label.check(luma) for luma in frames.first_middle_last(path, until_s=until_s))
     if min(seen) < SEEN_MIN:
         raise VisibleLabelLostError(f"The label of {path.name} shows at only {min(seen):.2f} of {SEEN_MIN}.")
     return seen

@@ -29,7 +29,7 @@ from generation.engine.media.info import MediaInfo
 from generation.errors import GateError
 from generation.gate import authority, footage, people
 from generation.gate.authority import Admission
-from generation.gate.footage import Sighting
+from generation.gate.footage import FaceBox, Sighting
 from generation.gate.permit import InputClaim, LicenceClaim
 from generation.gate.rules import ADMIT, SUBMIT, Decision, Facts, Policy, decide, models_compare
 from generation.models import PERMITTED_STATES, Job
@@ -48,6 +48,7 @@ class Assessment:
     policy: Policy
     admission: Admission | None = None
     performer_distance: float = math.inf
+    faces: tuple[tuple[FaceBox, ...], ...] = ()
 
 
 def assess_request(job: Job, *, by: Actor, now: datetime) -> Assessment:
@@ -78,7 +79,7 @@ def assess(job: Job, *, models: FaceModels, now: datetime) -> Assessment:
         models=authority.model_claims(models),
         gallery=facts.gallery or 0,
     )
-    return Assessment(facts, decision, ADMIT, admission, _distance(seen))
+    return Assessment(facts, decision, ADMIT, admission, _distance(seen), seen.sighting.boxes)
 
 
 def record(job: Job, assessment: Assessment, *, stage: str, by: Actor, inputs: tuple[str, ...] = ()) -> UUID:

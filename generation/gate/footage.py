@@ -18,6 +18,10 @@ PRESENCE_MIN = 0.5
 """Below this the landmarks say that there is no face; its vector would mean nothing."""
 
 
+FaceBox = tuple[int, int, int, int]
+"""x0, y0, x1, y1 of a face in pixels of the picture; the visible label keeps off it."""
+
+
 class Eyes(Protocol):
     """What is needed of the engine: faces of a picture, and the identity of one."""
 
@@ -51,7 +55,7 @@ class ModelEyes:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What was seen; the fields are those of ``rules.Facts``."""
+    """What was seen; the fields are those of ``rules.Facts``, and ``boxes`` of all faces for each frame."""
 
     frames_looked_at: int
     strong_faces: int
@@ -62,6 +66,7 @@ class Sighting:
     performers: tuple[str, ...]
     performer_distance: float
     faces_at_once: int
+    boxes: tuple[tuple[FaceBox, ...], ...] = ()
 
 
 @dataclass(slots=True)
@@ -73,6 +78,7 @@ class _Notes:
     at_once: int = 0
     by_performer: dict[str, list[Embedding]] = field(default_factory=dict)
     strangers: list[float] = field(default_factory=list)
+    boxes: list[tuple[FaceBox, ...]] = field(default_factory=list)
 
 
 def sample_times(
@@ -100,7 +106,9 @@ def look(
     for frame in frames:
         notes.frames += 1
         strong_here = 0
-        for found in eyes.detect(frame):
+        faces = eyes.detect(frame)
+        notes.boxes.append(tuple(_box(found) for found in faces))
+        for found in faces:
             strong = is_strong(found.score, found.width_px, frame_width_px=frame.shape[1])
             strong_here += strong
             _note(
@@ -125,7 +133,13 @@ def look(
         performers=tuple(sorted(matched)),
         performer_distance=max(matched.values(), default=math.inf),
         faces_at_once=notes.at_once,
+        boxes=tuple(notes.boxes),
     )
+
+
+def _box(found: Detection) -> FaceBox:
+    x0, y0, x1, y1 = (round(float(value)) for value in found.box)
+    return x0, y0, x1, y1
 
 
 def _note(

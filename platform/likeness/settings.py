@@ -31,6 +31,10 @@ LIKENESS_TSA_ROOTS = env.text("TSA_ROOTS")  # a PEM file with the certificates t
 LIKENESS_ORGANISATION = env.text("ORGANISATION", default="Likeness local installation")
 SAMPLE_CREDIT_CODE = "000000000000000000"
 LIKENESS_CREDIT_CODE = env.text("CREDIT_CODE", default=SAMPLE_CREDIT_CODE)
+LIKENESS_LABEL_PROFILE = env.choice("LABEL_PROFILE", choices=("", "cn", "eu", "cn+eu"), default="")  # on top
+LIKENESS_LABEL_WORDING = env.choice("LABEL_WORDING", choices=("zh", "en", "both"), default="both")
+LIKENESS_LABEL_DURATION = env.choice("LABEL_DURATION", choices=("clip", "opening"), default="clip")
+LIKENESS_STATUTORY_EXPORT = env.choice("STATUTORY_EXPORT", choices=("off", "on"), default="off")
 LIKENESS_PORT = env.integer("PORT", default=8080, low=1, high=65535)
 
 # ---- doors that lower packages reach by name

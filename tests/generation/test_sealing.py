@@ -23,6 +23,7 @@ from generation.marking import Finisher, MarkPlan, unpacked
 from generation.sealing import SealOrder
 from tests.generation import fakes
 from tests.generation.conftest import colour_clip
+from watermark import profiles
 from watermark.c2pa import C2paState, ConsentStatement
 from watermark.c2pa import read as read_credential
 from watermark.credentials import make_chain
@@ -30,8 +31,10 @@ from watermark.errors import MarkUnreadableError, UnsupportedFrameError, Visible
 from watermark.invisible import Carrier
 from watermark.metadata import read_label
 from watermark.payload import MarkKeys
+from watermark.profiles import Nature, Output
 
 NOW = datetime.now(UTC)
+LAW = profiles.require(profiles.CN, Output(Nature.MODIFIED, sound=True))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def render(path: Path, info: MediaInfo, out: Path, finish: object) -> None:
 @pytest.fixture
 def order(tmp_path: Path, footage: tuple[Path, MediaInfo], carrier: Carrier, chain: object) -> SealOrder:
     path, info = footage
-    plan = planner.marks(path, info, carrier=carrier, label_text="AI生成 · AI GENERATED")
+    plan = planner.marks(path, info, carrier=carrier, requirement=LAW)
     chunk = tmp_path / "00000-1.mp4"
     finish = Finisher(plan, carrier)
     render(path, info, chunk, finish)
@@ -163,7 +166,7 @@ def test_the_mark_has_one_strength_for_all_chunks(order: SealOrder, carrier: Car
 
 def test_two_plans_have_two_ids(footage: tuple[Path, MediaInfo], carrier: Carrier) -> None:
     path, info = footage
-    ids = {planner.marks(path, info, carrier=carrier, label_text="AI生成").mark_id for _ in range(3)}
+    ids = {planner.marks(path, info, carrier=carrier, requirement=LAW).mark_id for _ in range(3)}
     assert len(ids) == 3
 
 
@@ -177,14 +180,14 @@ def test_a_picture_that_cannot_carry_the_mark_is_refused_at_planning(
     path.write_bytes(encode_clip(frames, sound=False))
     info = probe(path, MediaLimits())
     with pytest.raises(UnsupportedFrameError):
-        planner.marks(path, info, carrier=carrier, label_text="AI生成")
+        planner.marks(path, info, carrier=carrier, requirement=LAW)
 
 
 def test_a_picture_is_sealed_as_png(tmp_path: Path, carrier: Carrier, order: SealOrder) -> None:
     path = tmp_path / "footage.png"
     path.write_bytes(fakes.portrait(fakes.GREEN))
     info = probe(path, MediaLimits())
-    plan = planner.marks(path, info, carrier=carrier, label_text="AI生成")
+    plan = planner.marks(path, info, carrier=carrier, requirement=LAW)
     chunk, finish = tmp_path / "00000-1.png", Finisher(plan, carrier)
     render(path, info, chunk, finish)
     finish.write_track(chunk)

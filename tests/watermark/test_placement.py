@@ -77,8 +77,8 @@ def test_face_that_passes_a_corner_between_two_frames_keeps_it_free():
 
 def test_two_people_far_apart_are_not_one_who_moved():
     left, right = face(1280, 720, 0.1, 0.5), face(1280, 720, 0.9, 0.5)
-    assert len(swept([[left], [right]])) == 2
-    assert len(swept([[left], [left]])) == 3
+    assert len(swept([[left], [right]], room=0.1)) == 2
+    assert len(swept([[left], [left]], room=0.1)) == 3
 
 
 def test_narrower_layout_is_tried_before_the_picture_is_refused():
@@ -131,3 +131,9 @@ def test_plan_survives_its_record():
 )
 def test_opening_ends(opening_s, time_s, shown):
     assert LabelPlan(TEXT, opening_s=opening_s).shows(time_s) is shown
+
+
+def test_close_up_is_labelled_beside_the_face_not_over_it():
+    box = (96.0, 48.0, 224.0, 192.0)  # of 320 x 240: with all its room it leaves no place
+    plan = placed(320, 240, [[box]] * 3, text="AI生成 · AI GENERATED", icon=False)
+    assert not overlaps(Label(320, 240, plan.text, plan.look), box)

@@ -41,6 +41,11 @@ EVENTS: dict[str, Told] = {
     "generation.failed": Told("bad", "alert", _("A job failed")),
     "generation.cancelled": Told("", "cross", _("A job was cancelled")),
     "label.applied": Told("", "seal", _("An output was marked")),
+    "export.requested": Told("warn", "dash", _("A copy without the visible label was asked for")),
+    "export.approved": Told("warn", "check", _("A copy without the visible label was approved")),
+    "export.rejected": Told("", "cross", _("A copy without the visible label was declined")),
+    "export.delivered": Told("warn", "seal", _("A copy without the visible label was made")),
+    "export.erased": Told("", "undo", _("The recipient of a copy was erased")),
     "output.downloaded": Told("", "download", _("An output was downloaded")),
     "output.withdrawn": Told("bad", "undo", _("An output was withdrawn")),
 }
