@@ -135,6 +135,19 @@ class JobOutputView(APIView):
         return _private(_part(path, wanted, job.output_mime))
 
 
+class JobManifestView(APIView):
+    """The content credential of the output, as a file of its own."""
+
+    @extend_schema(responses={(200, "application/c2pa"): OpenApiTypes.BINARY})
+    def get(self, request: Request, job_id: uuid.UUID) -> HttpResponseBase:
+        """C2PA manifest store; verifies beside the delivered file. It names pseudonyms only."""
+        path = delivery.manifest_path(selectors.job(job_id, tenant=_actor(request).tenant))
+        whole = FileResponse(
+            path.open("rb"), content_type="application/c2pa", as_attachment=True, filename=f"{job_id}.c2pa"
+        )
+        return _private(whole)
+
+
 class JobPosterView(APIView):
     """A picture of the output."""
 

@@ -125,5 +125,5 @@ class JobSerializer(serializers.ModelSerializer[Job]):
         if job.state in (JobState.ADMITTING, JobState.QUEUED, JobState.RUNNING, JobState.SEALING):
             names["cancel"] = "job-cancel"
         if job.state == JobState.DONE:
-            names |= {"output": "job-output", "poster": "job-poster", "before": "job-before"}
+            names |= {rel: f"job-{rel}" for rel in ("output", "manifest", "poster", "before")}
         return {rel: reverse(f"api-{name}", args=[job.pk]) for rel, name in names.items()}

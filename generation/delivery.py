@@ -75,6 +75,11 @@ def poster_path(job: Job) -> Path:
     return _path(job, job.poster_sha256)
 
 
+def manifest_path(job: Job) -> Path:
+    """The content credential of the delivered file, kept apart: for copies that lost theirs."""
+    return _path(job, job.manifest_sha256)
+
+
 def before_path(job: Job) -> Path:
     """The frame of the footage that the poster was made of, as JPEG."""
     return _path(job, job.before_sha256)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import io
 import uuid
 from typing import Any
@@ -135,6 +136,9 @@ def test_a_job_is_accepted_made_and_fetched(client: APIClient, body: dict[str, A
     assert part["Content-Range"] == f"bytes 100-199/{len(whole)}"
     beyond = client.get(job["links"]["output"], headers={"Range": f"bytes={len(whole)}-"})
     assert beyond.status_code == 416
+    manifest = client.get(job["links"]["manifest"])
+    assert manifest["Content-Type"] == "application/c2pa"
+    assert hashlib.sha256(b"".join(manifest.streaming_content)).hexdigest() == job["manifest_sha256"]
     for rel in ("poster", "before"):
         picture = client.get(job["links"][rel])
         assert picture["Content-Type"] == "image/jpeg"
@@ -244,7 +248,7 @@ def test_a_withdrawn_output_is_451(client: APIClient, body: dict[str, Any], quic
     work()
     job = client.get(answer["Location"]).data
     consents.revoke(job["consent"], reason="changed her mind", by=quick.by["legal"])
-    for rel in ("output", "poster", "before"):
+    for rel in ("output", "manifest", "poster", "before"):
         assert client.get(job["links"][rel]).status_code == 451
     assert client.get(answer["Location"]).data["state"] == "withdrawn"
 
@@ -294,7 +298,7 @@ def test_another_tenants_jobs_do_not_exist(
     stranger = client_of(person("requester", "operator", tenant="other"))
     missing = stranger.get(f"/api/v1/jobs/{uuid.uuid4()}/")
     assert missing.status_code == 404
-    for path in ("", "output", "poster", "before"):
+    for path in ("", "output", "manifest", "poster", "before"):
         answer = stranger.get(f"/api/v1/jobs/{job['id']}/{path}")
         assert (answer.status_code, answer.data) == (404, missing.data)
     assert stranger.post(f"/api/v1/jobs/{job['id']}/cancel").status_code == 404
@@ -305,7 +309,7 @@ def test_another_tenants_jobs_do_not_exist(
 def test_nobody_gets_in_without_signing_in(live_database: str) -> None:
     anonymous = APIClient(raise_request_exception=False)
     some = str(uuid.uuid4())
-    for path in ("jobs/", f"jobs/{some}/", f"jobs/{some}/output", f"media/{some}/"):
+    for path in ("jobs/", f"jobs/{some}/", f"jobs/{some}/output", f"jobs/{some}/manifest", f"media/{some}/"):
         assert anonymous.get(f"/api/v1/{path}").status_code == 401
     assert anonymous.post("/api/v1/media/").status_code == 401
     assert get_resolver().resolve("/api/v1/jobs/").url_name == "api-job-list"

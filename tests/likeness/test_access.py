@@ -31,7 +31,10 @@ from tests.consent import fakes
 from tests.consent.samples import make_terms
 from tests.generation.fakes import GREEN, portrait
 
-PUBLIC = {"healthz", "log/checkpoint", "log/tile/<path:path>", "sign-in/", "language/", "sign-out/"}
+PUBLIC = {"healthz", "log/checkpoint", "log/tile/<path:path>", "sign-in/", "language/", "sign-out/"} | {
+    "check/",
+    "api/v1/check/",
+}
 SHARED = {
     # Of the installation, not of a tenant: the signed head of the one log.
     "api/v1/audit/checkpoint",
@@ -178,6 +181,7 @@ def world(home, sequencing, people, person, settings) -> World:
         output_sha256=blob,
         output_bytes=22,
         output_mime="video/mp4",
+        manifest_sha256=blob,
         poster_sha256=blob,
         before_sha256=blob,
     )

@@ -158,7 +158,7 @@ ALPHA = np.dstack([COLOUR, np.full_like(RAMP, 128)])
 def test_still_of_any_form_is_read(tmp_path: Path, array: np.ndarray, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(picture(suffix, array))
-    ((luma, _),) = list(frames.spread(path, 24))
+    ((luma, _, _),) = list(frames.spread(path, 24))
     assert luma.shape == (TALL, WIDE)
     assert abs(float(luma.mean()) - RAMP.mean()) < 12
     assert np.corrcoef(luma.ravel(), RAMP.ravel())[0, 1] > 0.99
@@ -191,7 +191,7 @@ def test_clip_of_any_form_is_read(tmp_path: Path, name: str, options: dict[str, 
     path = clip(tmp_path / name, **options)  # type: ignore[arg-type]  # a table
     first, _, last = frames.first_middle_last(path)
     assert last.mean() - first.mean() == pytest.approx(int(options["count"]) - 1, abs=5)  # type: ignore[call-overload]
-    planes = [luma for luma, _ in frames.spread(path, 24)]
+    planes = [luma for luma, _, _ in frames.spread(path, 24)]
     assert {luma.shape for luma in planes} == {(TALL, WIDE)}
     assert np.corrcoef(planes[0].ravel(), RAMP.ravel())[0, 1] > 0.99
 
@@ -216,7 +216,7 @@ def test_picture_is_turned_as_a_viewer_shows_it(
         data = data[:33] + new + data[33:]
     path = tmp_path / f"a{suffix}"
     path.write_bytes(data)
-    ((luma, _),) = list(frames.spread(path, 1))
+    ((luma, _, _),) = list(frames.spread(path, 1))
     expected = np.rot90(RAMP, turns)
     assert luma.shape == expected.shape
     assert np.corrcoef(luma.ravel(), expected.ravel())[0, 1] > 0.99
