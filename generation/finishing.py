@@ -12,17 +12,28 @@ from django.utils import timezone
 from audit import services as audit
 from audit.events import GenerationFinished, LabelApplied
 from consent import selectors as consents
-from generation import blobs, delivery, exporting, labelling, loaded, prints, sealing, transitions
+from generation import (
+    blobs,
+    delivery,
+    exporting,
+    labelling,
+    loaded,
+    prints,
+    remarking,
+    sealing,
+    transitions,
+)
 from generation.admitting import taken
 from generation.engine.errors import NoFaceError
 from generation.engine.media.info import MediaInfo
-from generation.errors import AlreadyOverError, PermitError
+from generation.errors import AlreadyOverError, LeaseLostError, PermitError
 from generation.gate import admission, authority
 from generation.leases import Lease
 from generation.marking import MarkPlan
 from generation.models import Chunk, Job, JobState
 from generation.sealing import Sealed, SealOrder
 from watermark.c2pa import ConsentStatement
+from watermark.errors import MarkUnreadableError
 from watermark.payload import ALGORITHM
 from watermark.profiles import Requirement
 
@@ -50,8 +61,20 @@ def seal(job_id: uuid.UUID) -> None:
             labelling.check_applied(needed, sealed.marks)
             _deliver(job, sealed, permit, lease)
         except Exception as error:  # noqa: BLE001  the edge of the task: the job must not stay sealing
-            transitions.conclude(job.id, error, stage="release")
+            _end(job.id, error, lease)
         transitions.clear_if_over(job.id)
+
+
+def _end(job_id: uuid.UUID, error: Exception, lease: Lease) -> None:
+    """Close the job as the error demands, unless it is made again for its mark."""
+    try:
+        if isinstance(error, MarkUnreadableError):
+            lease.check()
+            if remarking.mark_again(job_id):
+                return
+    except (LeaseLostError, AlreadyOverError) as other:
+        error = other
+    transitions.conclude(job_id, error, stage="release")
 
 
 def _recheck(job: Job) -> Permit:
@@ -190,7 +213,9 @@ def report_of(job: Job) -> dict[str, Any]:
     total["similarity_mean"] = sum(distances) / len(distances) if distances else 0.0
     total["notes"] = list(dict.fromkeys(note for report in reports for note in report["notes"]))
     total["stage_ms"] = _mean_stages(reports)
-    total["attempts"] = max(chunk.attempts for chunk in chunks)
+    total[remarking.RETRIES] = job.report.get(remarking.RETRIES, 0)
+    total[remarking.READABLE] = True  # what could not be read back does not come here
+    total["attempts"] = max(chunk.attempts for chunk in chunks) + total[remarking.RETRIES]
     total["alarms"] = alarms(total, review=job.report.get("review"))
     return total
 
