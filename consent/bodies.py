@@ -125,6 +125,8 @@ class ConsentBody(serializers.Serializer[Any]):
     training_use = serializers.BooleanField(required=False)
     pre_approval = serializers.CharField(required=False)
     visible_label = serializers.CharField(required=False)
+    label_whole_clip = serializers.BooleanField(required=False)
+    unlabelled_export = serializers.BooleanField(required=False)
     law = serializers.ListField(child=serializers.CharField(), required=False)
     lang = serializers.CharField(required=False)
     sample = serializers.BooleanField(required=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from consent.catalogue import (
@@ -148,22 +148,25 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An object with exactly these fields."""
+    """An object with exactly these fields, and at most those of ``optional`` beside them."""
 
     fields: Mapping[str, Check]
+    optional: Mapping[str, Check] = field(default_factory=dict)
 
     def __call__(self, value: object, path: str) -> Iterator[Fault]:
         """Yield the faults of ``value`` at ``path``."""
         if not isinstance(value, dict):
             yield Fault(path, "type", "must be an object")
             return
-        for name in value.keys() - self.fields.keys():
+        for name in value.keys() - self.fields.keys() - self.optional.keys():
             yield Fault(f"{path}.{name}", "unknown_field", "is not a field of the schema")
         for name, check in self.fields.items():
             if name in value:
                 yield from check(value[name], f"{path}.{name}")
             else:
                 yield Fault(f"{path}.{name}", "missing_field", "is required")
+        for name in self.optional.keys() & value.keys():
+            yield from self.optional[name](value[name], f"{path}.{name}")
 
 
 DIGEST = Text(r"[0-9a-f]{64}", at_least=64, at_most=64)
@@ -217,7 +220,9 @@ _GRANT = Record(
         "max_seconds_per_output": Whole(1, 86_400),
         "pre_approval": Choice(frozenset({"none", "script", "final"})),
         "labels": Record(
-            {"visible": Text(at_most=20), "invisible": Flag(only=True), "may_remove": Flag(only=False)}
+            {"visible": Text(at_most=20), "invisible": Flag(only=True), "may_remove": Flag(only=False)},
+            # Said only where it differs from the law's least: the label on every frame; a statutory copy.
+            optional={"duration": Choice(frozenset({"clip"})), "unlabelled_export": Flag(only=True)},
         ),
     }
 )

@@ -35,6 +35,8 @@ class LicenceTerms:
     """What the subject and the organisation agreed on; ``build`` turns it into the document.
 
     ``signed_by``: who signed, in exact glyphs; ``text_sha256``: hash of the text that they signed.
+    ``label_whole_clip``: the label stays on every frame, also where the law asks for the opening alone.
+    ``unlabelled_export``: copies without the visible label may be made on the way that the law leaves.
     ``sample``: true marks a licence that nobody signed in earnest (demo, tests).
     """
 
@@ -59,6 +61,8 @@ class LicenceTerms:
     training_use: bool = False
     pre_approval: str = "none"
     visible_label: str = "AI生成"
+    label_whole_clip: bool = False
+    unlabelled_export: bool = False
     law: Sequence[str] = ("CN",)
     lang: str = "zh-CN"
     sample: bool = False
@@ -174,7 +178,13 @@ def _grant(terms: LicenceTerms) -> dict[str, Any]:
         "max_outputs": terms.max_outputs,
         "max_seconds_per_output": terms.max_seconds,
         "pre_approval": terms.pre_approval,
-        "labels": {"visible": terms.visible_label, "invisible": True, "may_remove": False},
+        "labels": {
+            "visible": terms.visible_label,
+            "invisible": True,
+            "may_remove": False,
+            **({"duration": "clip"} if terms.label_whole_clip else {}),
+            **({"unlabelled_export": True} if terms.unlabelled_export else {}),
+        },
     }
 
 

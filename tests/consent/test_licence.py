@@ -88,6 +88,11 @@ DELETE = object()
         ("grant.intended_use_text", "", "$.grant.intended_use_text"),
         ("grant.labels.may_remove", True, "$.grant.labels.may_remove"),
         ("grant.labels.invisible", False, "$.grant.labels.invisible"),
+        ("grant.labels.duration", "opening", "$.grant.labels.duration"),
+        ("grant.labels.duration", True, "$.grant.labels.duration"),
+        ("grant.labels.unlabelled_export", False, "$.grant.labels.unlabelled_export"),
+        ("grant.labels.unlabelled_export", "yes", "$.grant.labels.unlabelled_export"),
+        ("grant.labels.shown", True, "$.grant.labels.shown"),
         ("grant.operations", ["performance"], "$.grant.operations"),
         ("grant.operations", ["face_swap", "performance"], "$.grant.operations"),
         ("kind", "performer", "$.grant.operations"),
@@ -277,3 +282,10 @@ def test_nothing_is_permitted_that_is_not_listed(made, use, now):
 @given(made=subsets)
 def test_document_round_trips_through_its_bytes(made):
     assert licence.parse(made.canonical).canonical == made.canonical
+
+
+def test_labels_say_more_only_where_they_ask_for_more() -> None:
+    plain = build().document["grant"]["labels"]
+    more = build(label_whole_clip=True, unlabelled_export=True).document["grant"]["labels"]
+    assert set(plain) == {"visible", "invisible", "may_remove"}
+    assert (more["duration"], more["unlabelled_export"]) == ("clip", True)

@@ -152,6 +152,11 @@ def _add_terms(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument(
         "--consents", type=Path, metavar="DIR", help="the separate consents as CODE.txt files"
     )
+    parser.add_argument("--label", default="AI生成", help="words on the visible label, beside the law's")
+    parser.add_argument("--label-whole-clip", action="store_true", help="the label stays on every frame")
+    parser.add_argument(
+        "--unlabelled-export", action="store_true", help="the licence allows statutory copies without a label"
+    )
     parser.add_argument(
         "--sample", action="store_true", help="a sample that nobody signed in earnest; it says so"
     )
@@ -184,6 +189,9 @@ def _terms(args: argparse.Namespace, *, name: str, kind: str) -> LicenceTerms:
         text_sha256=_sha256(texts["agreement"]),
         intended_use=args.intended_use
         or f"Videos for {', '.join(args.purpose)} on {', '.join(args.channel)}.",
+        visible_label=args.label,
+        label_whole_clip=args.label_whole_clip,
+        unlabelled_export=args.unlabelled_export,
         sample=args.sample,
     )
 

@@ -130,6 +130,19 @@ class LicenceForm(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
+    visible_label = forms.CharField(
+        label=_("Words on the visible label"),
+        max_length=20,
+        required=False,
+        initial="AI生成",
+        empty_value="AI生成",
+        help_text=_("They are added to what the law of the place asks for."),
+    )
+    label_whole_clip = forms.BooleanField(label=_("Show the label on every frame"), required=False)
+    unlabelled_export = forms.BooleanField(
+        label=_("Allow copies without the visible label, for a named recipient, where the law does"),
+        required=False,
+    )
     signed_by = forms.CharField(
         label=_("Signed by"),
         max_length=60,

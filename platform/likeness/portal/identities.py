@@ -159,8 +159,9 @@ class ConsentSubmitView(Page):
 def terms_of(form: LicenceForm, identity: Any) -> LicenceTerms:
     """The agreed terms as the licence wants them; of each signed file only the hash goes in."""
     data, now = form.cleaned_data, timezone.now()
-    names = ("purposes", "channels", "territories", "languages", "prohibited", "signed_by")
-    values = {name: data[name] for name in (*names, "intended_use", "max_outputs", "max_seconds")}
+    names = ("purposes", "channels", "territories", "languages", "prohibited", "signed_by", "visible_label")
+    more = ("intended_use", "max_outputs", "max_seconds", "label_whole_clip", "unlabelled_export")
+    values = {name: data[name] for name in (*names, *more)}
     agreement = _sha256(data["agreement"])
     estate = (
         Representative(name=data["representative"], evidence_sha256=agreement)

@@ -135,8 +135,19 @@ def _marks(labels: Mapping[str, Any], compensation: Mapping[str, Any]) -> Sectio
         _("Marks and payment"),
         (
             Line(_("Visible label"), labels["visible"]),
+            *((Line(_("Shown"), _("On every frame")),) if labels.get("duration") == "clip" else ()),
             Line(_("Invisible watermark"), _("Always")),
             Line(_("Removing marks"), _("Never allowed")),
+            *(
+                (
+                    Line(
+                        _("Copies without the visible label"),
+                        _("By two people's decision, for one recipient"),
+                    ),
+                )
+                if labels.get("unlabelled_export")
+                else ()
+            ),
             Line(_("Compensation"), pay % compensation),
         ),
     )
