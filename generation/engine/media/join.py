@@ -26,7 +26,7 @@ from generation.engine.media import boxes
 from generation.engine.media.encode import START_TAG, TIME_BASE_TAG, part_of
 from generation.engine.media.info import STILL_CONTAINERS, MediaLimits
 from generation.engine.media.opening import open_media
-from generation.engine.media.sound import Sound
+from generation.engine.media.sound import Sound, SoundFilter
 from generation.engine.media.tags import read_mp4_tags, read_png_tags, with_png_tags
 
 OURS = MediaLimits(bytes=1 << 62, duration_s=float("inf"))  # the original passed the limits at its probe
@@ -52,8 +52,17 @@ class Timing:
         return Timing(self.time_base, tuple(t - by for t in self.pts), tuple(t - by for t in self.dts))
 
 
-def join(chunks: Sequence[Path], *, audio_from: Path | None, out: Path, metadata: Mapping[str, str]) -> None:
+def join(
+    chunks: Sequence[Path],
+    *,
+    audio_from: Path | None,
+    out: Path,
+    metadata: Mapping[str, str],
+    sound_filter: SoundFilter | None = None,
+) -> None:
     """Write ``out`` from the chunks in order; ``audio_from`` None drops the sound.
+
+    ``sound_filter`` may add to the sound, which is then encoded once more.
 
     Raises:
         EncodeError: no or unequal chunks, a failing disk, or a result that lacks frames, sound or tags.
@@ -67,7 +76,7 @@ def join(chunks: Sequence[Path], *, audio_from: Path | None, out: Path, metadata
         if still:
             _write_still(chunks, part, metadata)
         else:
-            _write_video(chunks, audio_from, part, metadata)
+            _write_video(chunks, audio_from, part, metadata, sound_filter)
         os.replace(part, out)
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or error).rstrip(".")
@@ -84,20 +93,29 @@ def _write_still(chunks: Sequence[Path], part: Path, metadata: Mapping[str, str]
 
 
 def _write_video(
-    chunks: Sequence[Path], audio_from: Path | None, part: Path, metadata: Mapping[str, str]
+    chunks: Sequence[Path],
+    audio_from: Path | None,
+    part: Path,
+    metadata: Mapping[str, str],
+    sound_filter: SoundFilter | None,
 ) -> None:
     timing = _timing(chunks)
     if audio_from is None or boxes.sniff(audio_from, OURS) in STILL_CONTAINERS:
-        _mux(chunks, timing, None, part, metadata)
+        _mux(chunks, timing, None, part, metadata, None)
         _read_back(part, frames=len(timing.pts), sound=False, metadata=metadata)
         return
     with Sound(audio_from, boxes.sniff(audio_from, OURS)) as sound:
-        _mux(chunks, timing, sound, part, metadata)
+        _mux(chunks, timing, sound, part, metadata, sound_filter)
         _read_back(part, frames=len(timing.pts), sound=sound.present, metadata=metadata)
 
 
 def _mux(
-    chunks: Sequence[Path], timing: Timing, sound: Sound | None, part: Path, metadata: Mapping[str, str]
+    chunks: Sequence[Path],
+    timing: Timing,
+    sound: Sound | None,
+    part: Path,
+    metadata: Mapping[str, str],
+    sound_filter: SoundFilter | None,
 ) -> None:
     with av.open(str(part), "w", format="mp4", options=OPTIONS) as output:
         with open_media(chunks[0], "mp4") as first:
@@ -109,7 +127,7 @@ def _mux(
             _pictures(chunks, timing.earlier(earlier_s), picture)
         ]
         if sound is not None:
-            streams.append(sound.packets(output, earlier_s=earlier_s))
+            streams.append(sound.packets(output, earlier_s=earlier_s, sound_filter=sound_filter))
         for _, packet in heapq.merge(*streams, key=lambda item: item[0]):
             output.mux(packet)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
@@ -10,14 +11,16 @@ import av
 import numpy as np
 import pytest
 
-from generation.engine.errors import EncodeError
+from generation.engine.errors import EncodeError, UnsupportedMediaError
 from generation.engine.media.chunks import plan_chunks, whole
 from generation.engine.media.colour import to_planes
 from generation.engine.media.decode import read_frames
 from generation.engine.media.encode import EncodeSettings, open_writer
 from generation.engine.media.image import encode_png
 from generation.engine.media.join import join
+from generation.engine.media.opening import open_media
 from generation.engine.media.probe import probe
+from generation.engine.media.sound import Decoded
 from generation.engine.media.tags import read_mp4_tags, read_png_tags
 from tests.generation.engine.media.makers import clicks, counter, make_clip, read_all, read_counter
 
@@ -109,6 +112,101 @@ def test_sound_that_mp4_does_not_carry_is_transcoded(tmp_path: Path, name: str, 
     assert info.audio is not None
     assert info.audio.codec == "aac"
     assert clicks(out) == pytest.approx([0.0, 1.0, 2.0], abs=0.01)
+
+
+class Halved:
+    """Halves a sound, a block later than it came; ``asked`` False: has nothing to add."""
+
+    def __init__(self, *, asked: bool = True) -> None:
+        self.asked, self.heard, self.passed = asked, 0, 0
+
+    def measure(self, blocks: Iterator[np.ndarray], *, rate_hz: int, channels: int) -> bool:
+        self.heard = sum(len(block) for block in blocks)
+        self.shape = (rate_hz, channels)
+        return self.asked
+
+    def apply(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        held = np.empty((0, self.shape[1]), np.float32)
+        for block in blocks:
+            self.passed += len(block)
+            yield held
+            held = block / 2
+        yield held
+
+
+@pytest.mark.parametrize(
+    ("name", "sound"),
+    [("a.mp4", "aac"), ("a.mkv", "aac"), ("a.mov", "pcm_s16le"), ("a.webm", "libopus"), ("late.mkv", "aac")],
+)
+def test_filtered_sound_stays_in_step_with_the_picture(tmp_path: Path, name: str, sound: str) -> None:
+    late = name.startswith("late")
+    path = make_clip(
+        tmp_path / name,
+        frames=60,
+        sound=sound,
+        sound_start_s=5 * late,
+        codec="libvpx-vp9" if name.endswith("webm") else "libx264",
+        options={"deadline": "realtime"} if name.endswith("webm") else None,
+        pts=[5000 + 40 * n for n in range(60)] if late else None,
+        time_base=Fraction(1, 1000) if late else None,
+    )
+    chunks, out, plain = write_chunks(path, tmp_path, target_s=1.0), tmp_path / "o.mp4", tmp_path / "p.mp4"
+    halved = Halved()
+    join(chunks, audio_from=path, out=out, metadata={}, sound_filter=halved)
+    join(chunks, audio_from=path, out=plain, metadata={})
+    assert halved.shape == (48000, 1)
+    assert halved.heard == halved.passed
+    assert clicks(out) == pytest.approx(clicks(plain), abs=0.003)
+    assert len(clicks(out)) == 3
+    assert loudest(out) == pytest.approx(loudest(plain) / 2, rel=0.15)
+
+
+def loudest(path: Path) -> float:
+    with av.open(str(path)) as opened:
+        return max(float(np.abs(frame.to_ndarray()).max()) for frame in opened.decode(audio=0))
+
+
+def test_sound_that_a_filter_leaves_alone_is_copied(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", sound="aac")
+    chunks, out = write_chunks(path, tmp_path, target_s=1.0), tmp_path / "out.mp4"
+    join(chunks, audio_from=path, out=out, metadata={}, sound_filter=Halved(asked=False))
+    with av.open(str(path)) as before, av.open(str(out)) as after:
+        sent, got = ([bytes(p) for p in each.demux(audio=0) if p.size] for each in (before, after))
+    assert got == sent
+
+
+def test_hole_in_the_times_of_the_sound_becomes_silence(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as output:
+        track = output.add_stream("pcm_s16le", rate=48000)
+        track.layout = "mono"
+        for start in (0, 24000, 96000):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 24000), 3000, np.int16), "s16", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+            output.mux(track.encode(frame))
+        output.mux(track.encode(None))
+    with open_media(path, "matroska") as opened:
+        decoded = Decoded(opened, opened.streams.audio[0], rate_hz=48000, channels=2)
+        pcm = np.concatenate(list(decoded.blocks()))
+    assert pcm.shape == (120000, 2)
+    assert not pcm[48000:96000].any()
+    assert (pcm[:48000] != 0).all()
+
+
+def test_hole_of_hours_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as output:
+        track = output.add_stream("pcm_s16le", rate=48000)
+        track.layout = "mono"
+        for start in (0, 5 * 3600 * 48000):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 960), 3000, np.int16), "s16", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+            output.mux(track.encode(frame))
+        output.mux(track.encode(None))
+    with open_media(path, "matroska") as opened:
+        decoded = Decoded(opened, opened.streams.audio[0], rate_hz=48000, channels=1)
+        with pytest.raises(UnsupportedMediaError, match="hole"):
+            list(decoded.blocks())
 
 
 def test_rounded_times_of_matroska_become_even(tmp_path: Path) -> None:
@@ -228,11 +326,13 @@ import resource, sys
 from pathlib import Path
 import av
 import numpy as np
-from generation.engine.errors import EncodeError
+from generation.engine.errors import EncodeError, UnsupportedMediaError
 from generation.engine.media.colour import to_planes
 from generation.engine.media.encode import EncodeSettings, open_writer
 from generation.engine.media.join import join
+from generation.engine.media.opening import open_media
 from generation.engine.media.probe import probe
+from generation.engine.media.sound import Decoded
 folder = Path(sys.argv[1])
 info = probe(folder / "a.mp4")
 chunk = folder / "c.mp4"
