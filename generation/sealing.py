@@ -16,9 +16,7 @@ from pathlib import Path
 
 import cv2
 
-from generation.engine.media.colour import to_planes
 from generation.engine.media.decode import frames_at
-from generation.engine.media.image import decode_image
 from generation.engine.media.info import MediaInfo, MediaLimits
 from generation.engine.media.join import join
 from generation.engine.media.probe import probe
@@ -26,14 +24,13 @@ from generation.engine.types import Image
 from generation.errors import SealError
 from generation.marking import MarkPlan, drawn, joined_track
 from watermark import c2pa
-from watermark.c2pa import ConsentStatement, Ingredient, ManifestInput, Role
+from watermark.c2pa import ConsentStatement, Ingredient, InputStatement, ManifestInput, Role
 from watermark.credentials import CredentialChain
-from watermark.errors import VisibleLabelLostError
+from watermark.inputs import read_input
 from watermark.invisible import Carrier
 from watermark.metadata import MP4_KEY, AigcLabel, embed_label
 from watermark.profiles import Mark
 from watermark.readback import read_back
-from watermark.visible import SEEN_MIN, Label
 
 APPLICATION = "LKNS"
 """Our four characters of the AIGC provider code."""
@@ -92,6 +89,8 @@ class Sealed:
     content: bytes
     mark_z: float
     label_seen: tuple[float, ...]
+    input: InputStatement
+    """What the footage said of its own origin."""
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -128,20 +127,20 @@ def seal(order: SealOrder, *, folder: Path) -> Sealed:
 def _seal(order: SealOrder, folder: Path) -> Sealed:
     joined, signed = folder / f"joined.{order.kind}", folder / f"output.{order.kind}"
     _join(order, joined)
-    manifest = c2pa.sign(joined, signed, _manifest(order), order.chain.signer())
+    said = read_input(order.footage, carriers=[order.carrier], anchors_pem=order.chain.root_pem)
+    manifest = c2pa.sign(joined, signed, _manifest(order, said), order.chain.signer())
     joined.unlink()
-    label = drawn(order.marks)
+    opening_s = order.marks.label.opening_s if order.marks.label else 0.0
     found = read_back(
         signed,
         carriers=[order.carrier],
         mark_id=order.marks.mark_id,
         aigc_json=order.aigc.to_json(),
         anchors_pem=order.chain.root_pem,
-        visible=None if order.info.still else label,
-        visible_until_s=order.marks.label.opening_s if order.marks.label else 0.0,
+        visible=drawn(order.marks),
+        visible_until_s=opening_s,
     )
-    seen = (_label_on_picture(signed, label),) if order.info.still and label else found.visible
-    before, after = small_pictures(order.footage, order.info, signed)
+    before, after = small_pictures(order.footage, order.info, signed, opening_s=opening_s)
     with signed.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return Sealed(
@@ -150,11 +149,12 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
         size_bytes=signed.stat().st_size,
         mime=MIME[order.kind],
         manifest=manifest,
-        poster=after,
+        poster=embed_label(after, order.aigc),  # it may leave the platform too
         before=before,
         content=joined_track(order.chunks),
         mark_z=found.mark.z,
-        label_seen=seen,
+        label_seen=found.visible,
+        input=said,
     )
 
 
@@ -168,43 +168,39 @@ def _join(order: SealOrder, out: Path) -> None:
     join(order.chunks, audio_from=sound, out=out, metadata={MP4_KEY: order.aigc.to_json()})
 
 
-def _label_on_picture(path: Path, label: Label) -> float:
-    """How well the one picture shows the label: it has no first, middle and last frame.
-
-    Raises:
-        VisibleLabelLostError: it does not.
-    """
-    seen = label.check(to_planes(decode_image(path.read_bytes())).y)
-    if seen < SEEN_MIN:
-        raise VisibleLabelLostError(f"The label of {path.name} shows at only {seen:.2f} of {SEEN_MIN}.")
-    return seen
-
-
-def _manifest(order: SealOrder) -> ManifestInput:
+def _manifest(order: SealOrder, said: InputStatement) -> ManifestInput:
+    """The footage is an input, not the parent: the output is no edit that its makers answer for."""
+    own = order.footage if c2pa.inheritable(order.footage) else None
     return ManifestInput(
         title=f"{order.produce_id}.{order.kind}",
         mark_id=order.marks.mark_id,
         statement=order.statement,
         when=order.when,
         ingredients=(
-            Ingredient(Role.DRIVING, "driving footage", order.driving_commitment),
+            Ingredient(Role.DRIVING, "driving footage", order.driving_commitment, own),
             Ingredient(Role.IDENTITY, "licensed likeness", order.identity_commitment),
         ),
+        input=said,
     )
 
 
-def small_pictures(footage: Path, info: MediaInfo, output: Path) -> tuple[bytes, bytes]:
+def small_pictures(
+    footage: Path, info: MediaInfo, output: Path, *, opening_s: float = 0.0
+) -> tuple[bytes, bytes]:
     """The middle frame of the footage and of the output, as small JPEG files.
+
+    ``opening_s``: the label is shown so long only; then the middle of that, so that it is on the picture.
 
     Raises:
         MediaError: one of them cannot be decoded.
     """
     made = probe(output, MediaLimits())
-    return _middle(footage, info), _middle(output, made)
+    share = min(opening_s or made.duration_s, made.duration_s) / made.duration_s / 2
+    return _at(footage, info, share), _at(output, made, share)
 
 
-def _middle(path: Path, info: MediaInfo) -> bytes:
-    return jpeg(next(frames_at(path, info, [info.duration_s / 2])).picture)
+def _at(path: Path, info: MediaInfo, share: float) -> bytes:
+    return jpeg(next(frames_at(path, info, [info.duration_s * share])).picture)
 
 
 def jpeg(picture: Image) -> bytes:

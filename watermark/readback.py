@@ -28,7 +28,7 @@ class ReadBack:
     label: AigcLabel
     credential: C2paRead
     visible: tuple[float, ...] = ()
-    """Correlation of the visible label on the first, middle and last frame."""
+    """Correlation of the visible label on the first, middle and last frame; a picture is all three."""
 
 
 def read_back(
@@ -40,8 +40,12 @@ def read_back(
     anchors_pem: str,
     visible: Label | None = None,
     visible_until_s: float = 0.0,
+    store: bytes | None = None,
 ) -> ReadBack:
-    """Read all marks of a sealed file. ``visible_until_s``: when the label ends; 0 is at the end of the clip.
+    """Read all marks of a sealed picture or clip.
+
+    ``visible_until_s``: when the label ends; 0 is at the end of the clip. ``store``: the credential of a file
+    that cannot hold it.
 
     Raises:
         MarkUnreadableError: the invisible mark does not give this id from 24 frames, upright.
@@ -50,7 +54,7 @@ def read_back(
         CredentialInvalidError: the credential is not Trusted under our root, or names another mark.
         UnreadableError: the file cannot be decoded.
     """
-    credential = c2pa.check(path, anchors_pem, mark_id=mark_id)
+    credential = c2pa.check(path, anchors_pem, mark_id=mark_id, store=store)
     label = metadata.check_label(path, aigc_json)
     seen = check_visible(path, visible, until_s=visible_until_s) if visible else ()
     return ReadBack(check_mark(path, carriers=carriers, mark_id=mark_id), label, credential, seen)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pytest
 
@@ -19,21 +21,24 @@ from generation.engine.media.encode import EncodeSettings, open_writer
 from generation.engine.media.info import MediaInfo, MediaLimits
 from generation.engine.media.probe import probe
 from generation.errors import SealError
-from generation.marking import Finisher, MarkPlan, unpacked
+from generation.marking import Finisher, MarkPlan, drawn, unpacked
 from generation.sealing import SealOrder
 from tests.generation import fakes
 from tests.generation.conftest import colour_clip
 from watermark import profiles
-from watermark.c2pa import C2paState, ConsentStatement
+from watermark.c2pa import C2paState, ConsentStatement, ManifestInput
 from watermark.c2pa import read as read_credential
+from watermark.c2pa import sign as sign_credential
 from watermark.credentials import make_chain
 from watermark.errors import MarkUnreadableError, UnsupportedFrameError, VisibleLabelLostError, WatermarkError
 from watermark.invisible import Carrier
-from watermark.metadata import read_label
+from watermark.metadata import AigcLabel, read_label
 from watermark.payload import MarkKeys
 from watermark.profiles import Nature, Output
+from watermark.visible import SEEN_MIN
 
 NOW = datetime.now(UTC)
+OTHERS = AigcLabel("1", "0011" + "0" * 18 + "1OTHR", "theirs-1").to_json()
 LAW = profiles.require(profiles.CN, Output(Nature.MODIFIED, sound=True))
 
 
@@ -86,6 +91,74 @@ def order(tmp_path: Path, footage: tuple[Path, MediaInfo], carrier: Carrier, cha
         chain=chain,  # type: ignore[arg-type]  # a fixture
         when=NOW,
     )
+
+
+def with_label(path: Path, text: str) -> None:
+    """The footage, as a tool that labels its output writes it."""
+    out = path.with_suffix(".labelled.mp4")
+    options = {"movflags": "use_metadata_tags"}
+    with av.open(str(path)) as source, av.open(str(out), "w", format="mp4", options=options) as target:
+        target.metadata["AIGC"] = text
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    out.replace(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "kept"),
+    [
+        (OTHERS, "present", OTHERS),
+        ('{"Label":"1"}', "malformed", ""),
+        ('{"Label":"1","ContentProducer":"' + "x" * 70_000 + '","ProduceID":"i"}', "malformed", ""),
+    ],
+    ids=["sound", "broken", "too long"],
+)
+def test_a_label_of_the_footage_is_kept_as_provenance_and_replaced(
+    order: SealOrder, tmp_path: Path, text: str, state: str, kept: str
+) -> None:
+    with_label(order.footage, text)
+    sealed = sealing.seal(order, folder=tmp_path / "sealed")
+    assert (sealed.input.aigc_state, sealed.input.aigc) == (state, kept)
+    assert read_credential(sealed.path, order.chain.root_pem).input == sealed.input
+    assert read_label(sealed.path).text == order.aigc.to_json()
+
+
+def test_a_credential_of_the_footage_is_carried_on(order: SealOrder, tmp_path: Path) -> None:
+    camera, signed = make_chain("Camera Maker", NOW), order.footage.with_suffix(".signed.mp4")
+    said = ManifestInput("clip", 7, order.statement, NOW)
+    sign_credential(order.footage, signed, said, camera.signer())
+    sealed = sealing.seal(replace(order, footage=signed), folder=tmp_path / "sealed")
+    assert (sealed.input.credential, sealed.input.signer) == ("Valid", "Likeness Claim Signer")
+    found = read_credential(sealed.path, order.chain.root_pem)
+    assert (found.state, found.mark_id) == (C2paState.TRUSTED, order.marks.mark_id)
+
+
+def test_the_poster_is_labelled_too(order: SealOrder, tmp_path: Path) -> None:
+    sealed = sealing.seal(order, folder=tmp_path / "sealed")
+    poster = tmp_path / "poster.jpg"
+    poster.write_bytes(sealed.poster)
+    assert read_label(poster).text == order.aigc.to_json()
+    label = drawn(order.marks)
+    assert label is not None
+    assert label.check(cv2.imread(str(poster), cv2.IMREAD_GRAYSCALE)) > SEEN_MIN
+    poster.write_bytes(sealed.before)
+    assert read_label(poster).text == ""
+
+
+def test_a_label_of_the_opening_is_on_the_poster(order: SealOrder, tmp_path: Path) -> None:
+    """Frames from 0.2 s on are as if they had none: the poster is of the first."""
+    assert order.marks.label is not None
+    short = replace(order.marks, label=replace(order.marks.label, opening_s=0.2))
+    render(order.footage, order.info, order.chunks[0], finish := Finisher(short, order.carrier))
+    finish.write_track(order.chunks[0])
+    sealed = sealing.seal(replace(order, marks=short), folder=tmp_path / "sealed")
+    poster = cv2.imdecode(np.frombuffer(sealed.poster, np.uint8), cv2.IMREAD_GRAYSCALE)
+    label = drawn(short)
+    assert label is not None
+    assert label.check(poster) > SEEN_MIN
 
 
 def test_a_sealed_file_carries_every_mark(order: SealOrder, tmp_path: Path) -> None:
@@ -197,6 +270,14 @@ def test_a_picture_is_sealed_as_png(tmp_path: Path, carrier: Carrier, order: Sea
     assert sealed.mime == "image/png"
     assert read_label(sealed.path).label is not None
     assert read_credential(sealed.path, order.chain.root_pem).state is C2paState.TRUSTED
+    assert sealed.label_seen
+    unlabelled = Finisher(plan, carrier)
+    unlabelled._label = NoLabel()  # type: ignore[assignment]  # as if the drawing had failed
+    render(path, info, chunk, unlabelled)
+    with pytest.raises(VisibleLabelLostError):
+        sealing.seal(
+            replace(order, chunks=(chunk,), footage=path, info=info, marks=plan), folder=tmp_path / "sealed"
+        )
 
 
 def test_small_pictures_are_small() -> None:
