@@ -1,0 +1,132 @@
+"""One portrait, articulated: everything above the lips' seam in one layer, lower lip and jaw in another.
+
+Each layer is the portrait's own pixels, read once through a smooth map; the drawn mouth shows where neither
+covers. A mouth that is never generated cannot be blurred, and its lips are the person's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from generation.engine.swap.warp import read
+from generation.engine.types import Image, Points
+from generation.presenter.puppet.eyes import SEEN, Lids
+from generation.presenter.puppet.fields import backward_map
+from generation.presenter.puppet.geometry import CORNERS, SMILE, Face, aperture, face_of
+from generation.presenter.puppet.lips import PUCKER as PUCKER_UNITS
+from generation.presenter.puppet.lips import WIDEN, Lips, lips_of
+from generation.presenter.puppet.mouth import Mouth
+from generation.presenter.visemes import PUCKER, WIDE
+
+Floats = npt.NDArray[np.float32]
+REST = 0.004  # articulation below this moves nothing that could be seen
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """``mouth``: (h, w, 3) uint8 BGR of the region; ``gap_px``: how much of it no lip covers."""
+
+    mouth: Image
+    gap_px: int
+
+
+class Puppet:
+    """Draws frames of one portrait; keeps one buffer, so it is not thread-safe.
+
+    ``picture``: (h, w, 3) uint8 BGR at output size; ``mesh``: (468, 2 or 3) its landmarks.
+    """
+
+    def __init__(self, picture: Image, mesh: Points) -> None:
+        height, width = picture.shape[:2]
+        self.face = face_of(mesh, width=width, height=height)
+        self.opened = aperture(mesh)
+        self.cut = self.opened > SMILE
+        self._lips = lips_of(self.face, cut=self.cut)
+        self._work = picture.copy()
+        x0, y0, x1, y1 = self.face.roi
+        self._still = picture[y0:y1, x0:x1].copy()
+        self._layers = _layers(self._still, self.face, self._lips)
+        self._mouth = Mouth(picture, self.face, opened=self.opened)
+        self._lids = Lids(picture, self.face)
+        self._blinking = False
+
+    def frame(self, shape: npt.NDArray[np.float64], *, blink: float = 0.0) -> Image:
+        """(h, w, 3) uint8 BGR of one articulation, (7,); the buffer is used again: copy it to keep it."""
+        x0, y0, x1, y1 = self.face.roi
+        self._work[y0:y1, x0:x1] = self.draw(shape).mouth
+        if blink > SEEN:
+            self._lids.blink(self._work, blink)
+        elif self._blinking:
+            self._lids.restore(self._work)
+        self._blinking = blink > SEEN
+        return self._work
+
+    def draw(self, shape: npt.NDArray[np.float64]) -> Drawn:
+        """The region of the mouth alone, and how much of it shows the inside."""
+        if not self.cut and np.abs(shape[:6]).max() < REST:
+            return Drawn(self._still, 0)
+        size = self._still.shape[1], self._still.shape[0]
+        weights = np.append(shape[:6], 1.0 if self.cut else 0.0).astype(np.float32)
+        upper, lower = (
+            read(layer, backward_map(fields, weights, self._lips.grid, size), border=cv2.BORDER_REPLICATE)
+            for layer, fields in zip(self._layers, (self._lips.upper, self._lips.lower), strict=True)
+        )
+        covers: list[Floats] = [
+            layer[..., 3].astype(np.float32) / np.float32(255) for layer in (upper, lower)
+        ]
+        gap: Floats = np.clip(1 - covers[0] - covers[1], 0, 1) * self._within(shape, size[0])
+        share = covers[0] / (covers[0] + covers[1] + np.float32(1e-3))
+        mixed = cv2.cvtColor(cv2.blendLinear(upper, lower, share, 1 - share), cv2.COLOR_BGRA2BGR)
+        out = np.asarray(mixed, np.uint8)
+        opened = int((gap > 0.5).sum())
+        if gap.max() > SEEN:
+            self._fill(out, gap, covers[0], shape)
+        return Drawn(out, opened)
+
+    def _within(self, shape: npt.NDArray[np.float64], width: int) -> Floats:
+        """1 between the moved corners: the two fields differ a little beyond them, which shows as ticks."""
+        face = self.face
+        centre = face.mouth_centre[0] - face.roi[0]
+        reach = face.mouth_width / 2 + (WIDEN * shape[WIDE] - PUCKER_UNITS * shape[PUCKER]) * face.unit
+        away = np.abs(np.arange(width, dtype=np.float32) - np.float32(centre))
+        return np.asarray(np.clip((reach - away) / (0.03 * face.unit), 0, 1), np.float32)
+
+    def _fill(self, out: Image, gap: Floats, upper: Floats, shape: npt.NDArray[np.float64]) -> None:
+        """The inside of the mouth, under the shadow of the upper lip, where no lip covers."""
+        (wide, tall), (x0, y0, _, _) = self._mouth.size, self.face.roi
+        left = int(self.face.mouth_centre[0] - x0 - wide / 2)
+        top = int(self.face.seam[5, 1] - y0 - self._mouth.seam_row)
+        rows, columns = (
+            slice(max(at, 0), min(at + size, limit))
+            for at, size, limit in ((top, tall, out.shape[0]), (left, wide, out.shape[1]))
+        )
+        shadow = cv2.GaussianBlur(upper[rows, columns], (0, 0), self.face.unit * 0.022)
+        inside = self._mouth.draw(shape)[
+            rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+        ]
+        inside = inside * (1 - 0.75 * np.clip(shadow - 0.02, 0, 1))[..., None]
+        weight, part = gap[rows, columns, None], out[rows, columns]
+        part[:] = np.clip(part * (1 - weight) + inside * weight, 0, 255).astype(np.uint8)
+
+
+def _layers(still: Image, face: Face, lips: Lips) -> tuple[Image, Image]:
+    """(h, w, 4) each: the region with what lies above and below its lip as the fourth channel."""
+    above = np.uint8(255) - _below(still, face, lips.upper_edge)
+    return np.dstack([still, above]), np.dstack([still, _below(still, face, lips.lower_edge)])
+
+
+def _below(still: Image, face: Face, edge: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """255 below a lip's edge. Both layers share the corners and the line beyond: a gap there is a tick."""
+    (height, width), (x0, y0, x1, _) = still.shape[:2], face.roi
+    left, right = face.points[list(CORNERS)]
+    seam = face.seam
+    line = np.vstack([[x0 - 5, left[1]], left, seam[:1], edge[1:-1], seam[-1:], right, [x1 + 5, right[1]]])
+    ring = np.vstack([line - [x0, y0], [width + 5, height + 5], [-5, height + 5]])
+    mask = np.zeros((height * 2, width * 2), np.uint8)
+    cv2.fillPoly(mask, [np.round(ring * 2 * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), max(0.8, face.unit / 220)), np.uint8)
