@@ -30,12 +30,26 @@ class Box:
     end: int
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
-    for _ in range(_BOXES_MAX):
-        if start + 8 > end:
-            return
-        file.seek(start)
-        header = file.read(16)
+class _Walk:
+    """Counts the boxes of one file, at whatever depth."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._left = file, _BOXES_MAX
+        self.size = file.seek(0, 2)
+
+    def boxes(self, start: int, end: int) -> Iterator[Box]:
+        """The boxes between two places."""
+        while start + 8 <= end:
+            self._left -= 1
+            if self._left < 0:
+                raise ContainerError("The MP4 file has too many boxes.")
+            part = self._box(start, end)
+            yield part
+            start = part.end
+
+    def _box(self, start: int, end: int) -> Box:
+        self._file.seek(start)
+        header = self._file.read(16)
         if len(header) < 8:
             raise ContainerError("The MP4 file is cut off.")
         size, name = struct.unpack(">I4s", header[:8])
@@ -46,16 +60,20 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
             size = end - start
         if start + size < body or start + size > end:
             raise ContainerError(f"The MP4 file has a box {name!r} that runs over its end.")
-        yield Box(name, body, start + size)
-        start += size
-    raise ContainerError("The MP4 file has too many boxes.")
+        return Box(name, body, start + size)
 
+    def inside(self, part: Box, skip: int = 0) -> list[Box]:
+        """The boxes in a box."""
+        return list(self.boxes(part.start + skip, part.end))
 
-def _load(file: BinaryIO, part: Box, limit: int) -> bytes:
-    if part.end - part.start > limit:
-        raise ContainerError(f"The box {part.name!r} has {part.end - part.start} octets: too many to read.")
-    file.seek(part.start)
-    return file.read(part.end - part.start)
+    def load(self, part: Box, limit: int) -> bytes:
+        """The payload of a box."""
+        if part.end - part.start > limit:
+            raise ContainerError(
+                f"The box {part.name!r} has {part.end - part.start} octets: too many to read."
+            )
+        self._file.seek(part.start)
+        return self._file.read(part.end - part.start)
 
 
 def metadata(path: Path) -> list[tuple[str, bytes]]:
@@ -65,42 +83,36 @@ def metadata(path: Path) -> list[tuple[str, bytes]]:
         ContainerError: the file is cut off, malformed or has no moov.
     """
     with path.open("rb") as file:
-        size = file.seek(0, 2)
-        moov = [part for part in _boxes(file, 0, size) if part.name == b"moov"]
+        walk = _Walk(file)
+        moov = [part for part in walk.boxes(0, walk.size) if part.name == b"moov"]
         if not moov:
             raise ContainerError(f"{path.name} has no moov box.")
-        pairs = []
-        for box in moov:
-            for child in _boxes(file, box.start, box.end):
-                metas = list(_boxes(file, child.start, child.end)) if child.name == b"udta" else [child]
-                for meta in metas:
-                    if meta.name == b"meta":
-                        pairs += _pairs(file, meta)
+        pairs: list[tuple[str, bytes]] = []
+        for child in (child for box in moov for child in walk.inside(box)):
+            for meta in walk.inside(child) if child.name == b"udta" else [child]:
+                if meta.name == b"meta":
+                    pairs += _pairs(walk, meta)
         return pairs
 
 
-def _pairs(file: BinaryIO, meta: Box) -> list[tuple[str, bytes]]:
-    data = _load(file, meta, METADATA_MAX)
-    file.seek(meta.start)
-    plain = data[4:8] == b"hdlr"  # QuickTime writes meta without version and flags
-    parts = list(_boxes(file, meta.start + (0 if plain else 4), meta.end))
-    keys = [name for part in parts if part.name == b"keys" for name in _keys(_load(file, part, METADATA_MAX))]
-    pairs = []
-    for ilst in (part for part in parts if part.name == b"ilst"):
-        for item in _boxes(file, ilst.start, ilst.end):
-            inside = list(_boxes(file, item.start, item.end))
-            index = int.from_bytes(item.name, "big")
-            if item.name == b"----":  # iTunes: the name stands in the item itself
-                names = [_load(file, part, METADATA_MAX)[4:] for part in inside if part.name == b"name"]
-                name = names[0].decode("utf-8", "replace") if names else ""
-            else:
-                name = keys[index - 1] if 1 <= index <= len(keys) else ""
-            pairs += [
-                (name, _load(file, part, METADATA_MAX)[8:])
-                for part in inside
-                if name and part.name == b"data"
-            ]
-    return pairs
+def _pairs(walk: _Walk, meta: Box) -> list[tuple[str, bytes]]:
+    plain = walk.load(meta, METADATA_MAX)[4:8] == b"hdlr"  # QuickTime writes no version and flags
+    parts = walk.inside(meta, 0 if plain else 4)
+    keys = [name for part in parts if part.name == b"keys" for name in _keys(walk.load(part, METADATA_MAX))]
+    items = [item for part in parts if part.name == b"ilst" for item in walk.inside(part)]
+    return [pair for item in items for pair in _values(walk, item, keys)]
+
+
+def _values(walk: _Walk, item: Box, keys: list[str]) -> Iterator[tuple[str, bytes]]:
+    inside, index = walk.inside(item), int.from_bytes(item.name, "big")
+    if item.name == b"----":  # iTunes: the name stands in the item itself
+        names = [walk.load(part, METADATA_MAX)[4:] for part in inside if part.name == b"name"]
+        name = names[0].decode("utf-8", "replace") if names else ""
+    else:
+        name = keys[index - 1] if 1 <= index <= len(keys) else ""
+    for part in inside:
+        if name and part.name == b"data":
+            yield name, walk.load(part, METADATA_MAX)[8:]
 
 
 def _keys(body: bytes) -> list[str]:
@@ -121,14 +133,9 @@ def manifest(path: Path) -> bytes:
     Raises:
         ContainerError: the file is cut off or malformed.
     """
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        for part in _boxes(file, 0, size):
-            if part.name != b"uuid":
-                continue
-            body = _load(file, part, MANIFEST_MAX)
-            if body[:16] == _C2PA_UUID and body[20:29] == b"manifest\0":
-                return body[37:]
+    for body in _uuid_boxes(path, _C2PA_UUID, MANIFEST_MAX):
+        if body[4:13] == b"manifest\0":
+            return body[21:]
     return b""
 
 
@@ -138,11 +145,16 @@ def packets(path: Path) -> list[bytes]:
     Raises:
         ContainerError: the file is cut off or malformed, or a packet is too large.
     """
+    return _uuid_boxes(path, _XMP_UUID, METADATA_MAX)
+
+
+def _uuid_boxes(path: Path, name: bytes, limit: int) -> list[bytes]:
+    """What follows this name in the top-level uuid boxes that have it."""
     found = []
     with path.open("rb") as file:
-        for part in _boxes(file, 0, file.seek(0, 2)):
-            if part.name == b"uuid" and part.end - part.start > 16:
-                file.seek(part.start)
-                if file.read(16) == _XMP_UUID:
-                    found.append(_load(file, part, METADATA_MAX)[16:])
+        walk = _Walk(file)
+        for part in walk.boxes(0, walk.size):
+            head = Box(part.name, part.start, min(part.end, part.start + 16))
+            if part.name == b"uuid" and walk.load(head, 16) == name:
+                found.append(walk.load(part, limit)[16:])
     return found

@@ -15,6 +15,8 @@ PNG_HEAD = 33
 XMP_PNG_KEYWORD = b"XML:com.adobe.xmp"
 XMP_JPEG_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 EXIF_JPEG_PREFIX = b"Exif\0\0"
+_SEGMENTS_MAX, _CHUNKS_MAX = 20_000, 500_000
+"""Of a file of half a gigabyte in parts of the usual sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def jpeg_segments(data: bytes) -> Iterator[Part]:
         ContainerError: the file is cut off or malformed.
     """
     at = 2
-    while True:
+    for _ in range(_SEGMENTS_MAX):
         if len(data) < at + 4 or data[at] != 0xFF:
             raise ContainerError("The JPEG file is cut off or malformed.")
         marker, (length,) = data[at + 1], struct.unpack(">H", data[at + 2 : at + 4])
@@ -47,6 +49,7 @@ def jpeg_segments(data: bytes) -> Iterator[Part]:
             raise ContainerError("The JPEG file has a segment that runs over its end.")
         yield Part(bytes([marker]), at, at + 4, at + 2 + length)
         at += 2 + length
+    raise ContainerError("The JPEG file has too many segments.")
 
 
 def jpeg_segment(marker: int, payload: bytes) -> bytes:
@@ -90,7 +93,9 @@ def png_chunks(data: bytes) -> Iterator[Part]:
         ContainerError: the file is cut off.
     """
     at = 8
-    while at < len(data):
+    for _ in range(_CHUNKS_MAX):
+        if at >= len(data):
+            return
         if at + 12 > len(data):
             raise ContainerError("The PNG file is cut off.")
         length, name = struct.unpack(">I4s", data[at : at + 8])
@@ -101,6 +106,7 @@ def png_chunks(data: bytes) -> Iterator[Part]:
         at = end
         if name == b"IEND":
             return
+    raise ContainerError("The PNG file has too many chunks.")
 
 
 def png_chunk(name: bytes, payload: bytes) -> bytes:

@@ -17,7 +17,7 @@ from watermark.errors import ContainerError
 LABEL = b"AIGC"
 XMP = frozenset({b"_PMX", b"XMP "})
 """Adobe's names for XMP in WAV and AVI, and in WebP."""
-_CHUNKS_MAX = 10_000
+_CHUNKS_MAX, _LISTS_MAX = 10_000, 100
 _MANIFEST_MAX = 32 << 20
 _SIZE_MAX = (1 << 32) - 1
 
@@ -86,7 +86,10 @@ def metadata(path: Path) -> list[tuple[bytes, bytes]]:
     """
     found = []
     with path.open("rb") as file:
-        for part in top_level(file):
+        parts = top_level(file)
+        if sum(part.name == b"LIST" for part in parts) > _LISTS_MAX:
+            raise ContainerError("The RIFF file has too many lists.")
+        for part in parts:
             if part.name == LABEL or part.name in XMP or part.name == b"EXIF":
                 found.append((part.name, load(file, part)))
             elif part.name == b"LIST":

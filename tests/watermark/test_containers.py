@@ -100,6 +100,7 @@ def exif(order: str, *fields: tuple[int, int, bytes], following: int = 0) -> byt
     return head + out + struct.pack(f"{order}I", following) + tail
 
 
+MOOV = struct.pack(">I4sI4s", 8016, b"moov", 8008, b"udta") + b"\0\0\0\x08free" * 1000
 COMMENT = b"ASCII\0\0\0" + b'{"AIGC":' + TEXT.encode() + b"}"
 DEEP = simple_tag("x", "A")
 for _ in range(20):
@@ -143,6 +144,12 @@ for _ in range(20):
         ),
         "riff not JSON": (riff_file(b"WAVE", (b"AIGC", b"1")), AigcState.MALFORMED),
         "riff oversized": (riff_file(b"WAVE", (b"AIGC", b"{" * 70_000)), AigcState.MALFORMED),
+        "riff too many lists": (riff_file(b"AVI ", *[(b"LIST", b"INFO")] * 101), AigcState.ABSENT),
+        "jpeg too many segments": (b"\xff\xd8" + b"\xff\xfe\0\2" * 20_001, AigcState.ABSENT),
+        "mp4 too many boxes in boxes": (
+            b"\0\0\0\x08ftyp" + MOOV * 21,
+            AigcState.ABSENT,
+        ),
         "riff other list": (riff_file(b"AVI ", (b"LIST", b"hdrlAIGC\xff\xff\xff\xff")), AigcState.ABSENT),
         "webp hostile xmp": (
             riff_file(b"WEBP", (b"XMP ", b"<!DOCTYPE a><a>http://www.tc260.org.cn/ns/AIGC/1.0/</a>")),
@@ -156,10 +163,16 @@ for _ in range(20):
         "tiff comment of nonsense": (exif("<", (0x9286, 7, b'ASCII\0\0\0{"AIGC":[1]}')), AigcState.MALFORMED),
         "tiff two copies": (exif("<", (0x9286, 7, COMMENT), (0x9286, 7, COMMENT)), AigcState.MALFORMED),
     }.values(),
-    ids=range(28),
+    ids=range(31),
 )  # fmt: skip
 def test_hostile_file_has_no_label(tmp_path: Path, data: bytes, state: AigcState) -> None:
     assert read(tmp_path, data) is state
+
+
+def test_boxes_are_counted_over_the_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"\0\0\0\x08ftyp" + MOOV * 21)
+    assert "too many boxes" in read_label(path).reason
 
 
 def test_every_cut_of_a_file_is_survived(tmp_path: Path, aigc: AigcLabel) -> None:
