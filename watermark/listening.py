@@ -15,6 +15,7 @@ import numpy.typing as npt
 from watermark.errors import UnreadableError
 
 PIECE_S = 0.5
+FOREVER_S = 100 * 3600.0
 LOUDEST = 4.0  # 12 dB over full scale; what is beyond is no sound, and its square must stay finite
 # No playlists and no network: a file can name other files only in formats that are not listed here.
 _OPTIONS = {
@@ -29,7 +30,7 @@ def listen(path: Path, *, rate_hz: int, seconds_limit: float) -> Iterator[npt.ND
     Raises:
         UnreadableError: it cannot be opened, or a part of its sound cannot be decoded.
     """
-    left, held, count = int(seconds_limit * rate_hz), [], 0
+    left, held, count = int(min(seconds_limit, FOREVER_S) * rate_hz), [], 0
     for part in _decoded(path, rate_hz):
         held.append(part[:left])
         count += len(held[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 from watermark import c2pa, frames, metadata
 from watermark.c2pa import C2paRead
 from watermark.detect import MarkRead, MarkState, read_upright_mark
-from watermark.errors import MarkUnreadableError, VisibleLabelLostError
+from watermark.errors import MarkUnreadableError, SoundLostError, VisibleLabelLostError
 from watermark.invisible import Carrier
 from watermark.metadata import AigcLabel
+from watermark.payload import MarkKeys
 from watermark.search import Tally
+from watermark.sound_search import SoundRead, read_intact_sound
 from watermark.visible import SEEN_MIN, Label
 
 FRAMES = 24
@@ -85,3 +88,16 @@ def check_visible(path: Path, label: Label, *, until_s: float = 0.0) -> tuple[fl
     if min(seen) < SEEN_MIN:
         raise VisibleLabelLostError(f"The label of {path.name} shows at only {min(seen):.2f} of {SEEN_MIN}.")
     return seen
+
+
+def check_sound(path: Path, *, keys: MarkKeys, mark_id: int) -> SoundRead:
+    """Read the sound mark of a finished file back, from as much of it as that takes.
+
+    Raises:
+        SoundLostError: it does not give this id.
+        UnreadableError: the file cannot be decoded.
+    """
+    found = read_intact_sound(path, keys=[keys], budget_s=BUDGET_S, seconds_limit=math.inf)
+    if mark_id not in (found.mark_id, *found.others):
+        raise SoundLostError(f"The sound mark of {path.name} is {found.state} after {found.heard_s:.0f} s.")
+    return found

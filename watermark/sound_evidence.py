@@ -25,6 +25,7 @@ KEPT = 0.15  # of the amplitude is expected even there: a steady tone is no nois
 TYPICAL = 0.08  # strength that the gauge gives, by mean magnitude to the power 3/4; only weights need it
 FLOOR = 1e-3  # of the mean magnitude; below it is what codecs leave of silence
 RINGS = 24
+APART = 80  # samples: around a place the correlation rings with the band, 5 ms
 SMOOTHING = (0.1, 0.2, 0.4, 0.2, 0.1)
 
 Residual = npt.NDArray[np.float32]
@@ -108,17 +109,20 @@ class Place:
 NOWHERE = Place(0.0, 1, 0.0)
 
 
-def locate(carrier: SoundCarrier, evidence: Evidence) -> Place:
-    """The likeliest place among all of the period, by the pilots."""
+def locate(carrier: SoundCarrier, evidence: Evidence, *, count: int = 1) -> list[Place]:
+    """The likeliest places among all of the period, by the pilots; a second mark has a place of its own."""
     product = scipy.fft.rfft(evidence.total) * np.conj(carrier.pilot_spectrum)
     plane = scipy.fft.irfft(product, PERIOD)
-    height = np.abs(plane)
-    top = int(height.argmax())
-    left, middle, right = (float(height[(top + step) % PERIOD]) for step in (-1, 0, 1))
-    bend = left - 2 * middle + right
-    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
-    peak = middle / (float(plane.std()) + 1e-12)
-    return Place(top + shift, 1 if plane[top] > 0 else -1, peak)
+    height, spread = np.abs(plane), float(plane.std()) + 1e-12
+    places = []
+    for _ in range(count):
+        top = int(height.argmax())
+        left, middle, right = (float(height[(top + step) % PERIOD]) for step in (-1, 0, 1))
+        bend = left - 2 * middle + right
+        shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
+        places.append(Place(top + shift, 1 if plane[top] > 0 else -1, middle / spread))
+        height[np.arange(top - APART, top + APART + 1) % PERIOD] = 0
+    return places
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from watermark.state import MarkState
 
 FIRST_ATTEMPT_S = 4.0  # then whenever twice as much was heard
 WORTH_A_DECODE = 5.6  # reading needs 8.5; of a million places without a mark one in ten reaches this
+PLACES = 3  # a sound that was marked more than once has as many
 SUSPECT = 7.6  # P = 6e-7 over all places and both signs without the mark
 KEPT_S = 120.0
 """Length of sound that the search over speeds looks at."""
@@ -50,6 +51,8 @@ class SoundRead:
     complete: bool = True
     """False when the budget was spent or the file broke off; the state is then never ``absent``."""
     reason: str = ""
+    others: tuple[int, ...] = ()
+    """Further ids of ours under this one: the sound was marked before, or mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ class _Search:
             self.groups.setdefault(each.sync, []).append(SoundCarrier(each))
         self.evidence = Evidence()
         self.kept: list[Residual] = []
+        self.accepted: dict[int, float] = {}
         self.decodes, self.spent, self.broken = 0, False, ""
         self._max = max_decodes
         self._begun = time.monotonic()
@@ -164,18 +168,23 @@ class _Search:
         """
         best = _Finding()
         for group in self.groups.values() if groups is None else groups:
-            place = locate(group[0], evidence)
-            best = better(best, _Finding(z=place.peak, place=place))
-            for carrier in group if place.peak >= WORTH_A_DECODE else ():
-                heard = correlate(carrier, evidence, place)
-                if self.decodes >= self._max:
-                    raise DecodeLimitError(f"The limit of {self._max} decodes is reached.")
-                self.decodes += 1
-                mark_id = decode(carrier, heard)
-                best = better(best, _Finding(heard.z, mark_id, carrier, place))
-                if mark_id is not None:
-                    return best
+            for place in locate(group[0], evidence, count=PLACES):
+                best = better(best, _Finding(z=place.peak, place=place))
+                if place.peak < WORTH_A_DECODE:
+                    break
+                for carrier in group:
+                    best = better(best, self._decode(carrier, evidence, place))
         return best
+
+    def _decode(self, carrier: SoundCarrier, evidence: Evidence, place: Place) -> _Finding:
+        if self.decodes >= self._max:
+            raise DecodeLimitError(f"The limit of {self._max} decodes is reached.")
+        self.decodes += 1
+        heard = correlate(carrier, evidence, place)
+        mark_id = decode(carrier, heard)
+        if mark_id is not None:
+            self.accepted.setdefault(mark_id, heard.z)
+        return _Finding(heard.z, mark_id, carrier, place)
 
     def _report(self, found: _Finding, nothing: str) -> SoundRead:
         heard_s = self.evidence.samples / RATE_HZ
@@ -203,6 +212,7 @@ class _Search:
             round(time.monotonic() - self._begun, 3),
             not reason or nothing in ("mute", "no sound"),
             reason,
+            tuple(other for other in self.accepted if other != found.mark_id),
         )
 
 
@@ -219,10 +229,8 @@ def _at_any_speed(search: _Search, found: _Finding) -> _Finding:
 
 
 def better(one: _Finding, other: _Finding) -> _Finding:
-    """The one with an id, or with the higher statistic."""
-    if one.mark_id is None and (other.mark_id is not None or other.z > one.z):
-        return other
-    return one
+    """The one with an id; of two, or of none, the one with the higher statistic."""
+    return max(one, other, key=lambda each: (each.mark_id is not None, each.z))
 
 
 def _start_s(found: _Finding) -> float:

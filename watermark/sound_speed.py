@@ -114,7 +114,7 @@ def _closer(carrier: SoundCarrier, residual: Residual, piece: slice, found: Spee
             speed = found.speed * (1 + away * step)
             evidence = Evidence()
             evidence.add(at_own_speed(part, speed))
-            tried.append((Speed(locate(carrier, evidence).peak, speed), evidence))
+            tried.append((Speed(locate(carrier, evidence)[0].peak, speed), evidence))
         found, evidence = max(tried, key=lambda each: each[0].peak)
         yield Part(found.speed, first, evidence)
         step /= 2
