@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.db import connections, transaction
 
-from audit import ranges, resuming, sequencer, signer, store
+from audit import leaf, ranges, resuming, sequencer, signer, store
 from audit.checkpoint import Checkpoint, VerifierKey, open_checkpoint
 from audit.errors import CheckStateError, FormatError, SignerRefusedError
 from audit.ranges import Head, Problem, Scanned
@@ -198,9 +198,12 @@ class _Checker:
         for level, n in self._cursor.fetchall():
             if n >= size // WIDTH ** (level + 1):
                 self._report(None, f"tile {level}/{n}", f"The tile {level}/{n} has no entries under it.")
-        self._cursor.execute("SELECT DISTINCT idx FROM audit_key WHERE idx >= %s OR idx < 0", [size])
-        for (index,) in self._cursor.fetchall():
-            self._report(index, "key", f"There are search keys of entry {index}, which is not there.")
+        full = size // leaf.BLOCK
+        self._cursor.execute("SELECT DISTINCT block FROM audit_key WHERE block >= %s OR block < 0", [full])
+        for (block,) in self._cursor.fetchall():
+            first = block * leaf.BLOCK
+            message = f"There are search keys of the block from entry {first} on, which is not full."
+            self._report(first, "key", message)
 
     def _check_mark(self) -> None:
         if self._mark is None:

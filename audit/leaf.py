@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -23,7 +23,9 @@ MAX_INTEGER = 2**53 - 1  # the largest that every JSON reader keeps exact (RFC 8
 MAX_TOKEN_CHARS = 256
 MAX_ITEMS = 256
 MAX_BODY_BYTES = 65_535  # an entry bundle writes its length as uint16
-KEY_BYTES = 16
+BLOCK = 16
+"""Entries that a row of the search index stands for: neighbours share type, tenant, models and job, so that a
+block has a third of the rows that its entries would have."""
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _OUTSIDE = r"(?<![0-9A-Za-z])(?:{})(?![0-9A-Za-z])"  # digits inside a hash or a UUID group are no number
 _ID_CARD = re.compile(
@@ -51,10 +53,12 @@ class KeyKind(IntEnum):
     TYPE = 9
     TENANT = 10
     LEAF = 11
+    MODEL = 12
+    SCRIPT = 13
 
 
-_KEY_FIELDS = {kind.name.lower(): kind for kind in KeyKind if kind is not KeyKind.LEAF}
-_KEY_FIELDS["consents"] = KeyKind.CONSENT
+_KEY_FIELDS: dict[str, KeyKind] = {kind.name.lower(): kind for kind in KeyKind if kind is not KeyKind.LEAF}
+_KEY_FIELDS |= {"consents": KeyKind.CONSENT, "models": KeyKind.MODEL, "template_model": KeyKind.MODEL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,22 +197,47 @@ def read(body: bytes) -> Leaf:
     return Leaf(event_id=event_id, **common, event=event)
 
 
-def key(kind: KeyKind, value: str) -> bytes:
-    """The search key of one value, 16 bytes."""
-    return hashlib.sha256(f"{kind.value}:{value}".encode()).digest()[:KEY_BYTES]
+@lru_cache(maxsize=4096)  # tenants, types, models and people come again and again
+def key(kind: KeyKind, value: str) -> int:
+    """The search key of one value, a bigint: 64 bits of its hash are enough, since every hit is looked at."""
+    digest = hashlib.sha256(f"{kind.value}:{value}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
-def keys(body: bytes) -> frozenset[tuple[int, bytes]]:
-    """Everything that a leaf can be found by, as (kind, key).
+def quoted(value: str) -> bytes:
+    """A text as it stands in every leaf that holds it."""
+    return _JSON.encode(value).encode("ascii")
+
+
+def terms(body: bytes, said: Leaf | None = None) -> frozenset[tuple[KeyKind, str]]:
+    """Everything that a leaf can be found by; ``said`` is what `read` made of it, where that is known.
 
     Raises:
         EventError: the leaf is not an event at all.
     """
-    event = read(body).event
-    found = {(KeyKind.LEAF.value, key(KeyKind.LEAF, merkle.leaf_hash(body).hex()))}
-    for name, kind in _KEY_FIELDS.items():
-        value = event.get(name, ())
-        for item in value if isinstance(value, list) else (value,):
-            if isinstance(item, str):
-                found.add((kind.value, key(kind, item)))
+    said = said or read(body)
+    found = {(KeyKind.LEAF, merkle.leaf_hash(body).hex())}
+    for name, value in said.event.items():
+        kind = _KEY_FIELDS.get(name)
+        if kind is not None:
+            items = value if isinstance(value, list) else (value,)
+            found.update((kind, item) for item in items if isinstance(item, str))
     return frozenset(found)
+
+
+def keys(body: bytes, said: Leaf | None = None) -> frozenset[int]:
+    """The search keys of a leaf, as `terms`.
+
+    Raises:
+        EventError: the leaf is not an event at all.
+    """
+    return frozenset(key(kind, value) for kind, value in terms(body, said))
+
+
+def keys_of(bodies: Iterable[bytes]) -> frozenset[int]:
+    """The search keys of the entries of one block.
+
+    Raises:
+        EventError: a leaf is not an event at all.
+    """
+    return frozenset[int]().union(*map(keys, bodies))

@@ -108,12 +108,11 @@ class Alarm(models.Model):
 
 
 class Key(models.Model):
-    """One thing that an entry can be found by."""
+    """One thing that an entry of a block can be found by."""
 
-    pk = models.CompositePrimaryKey("kind", "k", "idx")
-    kind = models.SmallIntegerField()
-    k = models.BinaryField()
-    idx = models.BigIntegerField()
+    pk = models.CompositePrimaryKey("k", "block")
+    k = models.BigIntegerField()
+    block = models.BigIntegerField()
 
     objects: ClassVar[models.Manager["Key"]]
 
@@ -124,4 +123,4 @@ class Key(models.Model):
         db_table = "audit_key"
 
     def __str__(self) -> str:
-        return f"key {self.kind} of entry {self.idx}"
+        return f"key {self.k} of block {self.block}"

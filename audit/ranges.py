@@ -5,6 +5,7 @@ one snapshot of the database.
 """
 
 import multiprocessing
+import struct
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,16 +17,15 @@ import psycopg
 from audit import leaf, merkle, store
 from audit.checkpoint import VerifierKey, open_checkpoint
 from audit.errors import EventError, FormatError
-from audit.leaf import KeyKind
+from audit.leaf import BLOCK, KeyKind
 
 RANGE = 8192  # entries; about 10 MB of rows
 _AHEAD = 3  # ranges a process may be ahead of the tree
 _ENTRIES = "SELECT idx, leaf_hash, event_id, body FROM audit_entry WHERE idx >= %s AND idx < %s ORDER BY idx"
 _HEADS = "SELECT size, root, note FROM audit_checkpoint WHERE size > %s AND size <= %s ORDER BY size"
-# One value for each entry: a row for each key would cost more than everything else together.
 _KEYS = """
-    SELECT idx, string_agg(int2send(kind) || k, ''::bytea ORDER BY kind, k)
-    FROM audit_key WHERE idx >= %s AND idx < %s GROUP BY idx
+    SELECT block, string_agg(int8send(k), ''::bytea)
+    FROM audit_key WHERE block >= %s AND block < %s GROUP BY block
 """
 
 
@@ -58,44 +58,83 @@ class Scanned:
 
 
 def scan(cursor: store.Cursor, start: int, end: int, keys: Sequence[VerifierKey]) -> Scanned:
-    """Check the entries start..end-1 and the heads of the trees that end among them."""
+    """Check the entries start..end-1, the blocks and the heads of the trees that end among them."""
     problems: list[Problem] = []
-    cursor.execute(_KEYS, [start, end])
-    known = {index: bytes(value) for index, value in cursor.fetchall()}
-    cursor.execute(_ENTRIES, [start, end])
+    blocks = _Blocks(cursor, start, end)
+    cursor.execute(_ENTRIES, [start - start % BLOCK, end])
     hashes, at = [], start
     for index, leaf_hash, event_id, body in cursor.fetchall():
+        actual = merkle.leaf_hash(body)
+        if index < start:  # the range before has checked it, but not its block
+            blocks.add(index, actual, _said(bytes(body)), bytes(body))
+            continue
         while at < index:
             problems.append(Problem(at, "entry", f"Entry {at} is missing."))
             hashes.append(bytes(merkle.HASH_BYTES))
             at += 1
-        hashes.append(merkle.leaf_hash(body))
-        problems += _entry(index, bytes(leaf_hash), event_id, bytes(body), known.get(index, b""))
+        said = _said(bytes(body))
+        problems += _entry(index, bytes(leaf_hash), actual, event_id, said)
+        blocks.add(index, actual, said, bytes(body))
+        hashes.append(actual)
         at += 1
+    problems += blocks.check()
     heads = _heads(cursor, start, end, keys, problems)
     return Scanned(start, at, b"".join(hashes), tuple(heads), tuple(problems))
 
 
-def _entry(index: int, leaf_hash: bytes, event_id: object, body: bytes, keys: bytes) -> Iterator[Problem]:
-    actual = merkle.leaf_hash(body)
+def _said(body: bytes) -> leaf.Leaf | None:
+    try:
+        return leaf.read(body)
+    except EventError:
+        return None
+
+
+def _entry(
+    index: int, leaf_hash: bytes, actual: bytes, event_id: object, said: leaf.Leaf | None
+) -> Iterator[Problem]:
     if actual != leaf_hash:
         yield Problem(index, "entry", f"Entry {index} was changed: its body does not match its leaf hash.")
-    expected: frozenset[tuple[int, bytes]] = frozenset()
-    try:
-        if leaf.read(body).event_id != event_id:
-            yield Problem(index, "entry", f"Entry {index} was changed: its row names another event.")
-        expected = leaf.keys(body)
-    except EventError:
+    if said is None:
         yield Problem(index, "entry", f"Entry {index} was changed: it is not an event.")
-    if keys == b"".join(kind.to_bytes(2, "big") + key for kind, key in sorted(expected)) and expected:
-        return
-    known = {keys[at : at + 2 + leaf.KEY_BYTES] for at in range(0, len(keys), 2 + leaf.KEY_BYTES)}
-    if KeyKind.LEAF.to_bytes(2, "big") + leaf.key(KeyKind.LEAF, actual.hex()) not in known:
-        yield Problem(
-            index, "entry", f"Entry {index} or its search keys were changed: its leaf is not known."
-        )
-    else:
-        yield Problem(index, "key", f"The search keys of entry {index} were changed.")
+    elif said.event_id != event_id:
+        yield Problem(index, "entry", f"Entry {index} was changed: its row names another event.")
+
+
+class _Blocks:
+    """The search keys of the blocks that end in a range, against what their entries say."""
+
+    def __init__(self, cursor: store.Cursor, start: int, end: int) -> None:
+        self._ends = range(start // BLOCK, end // BLOCK)
+        cursor.execute(_KEYS, [self._ends.start, self._ends.stop])
+        self._known = {
+            block: frozenset(struct.unpack(f">{len(packed) // 8}q", packed))
+            for block, packed in cursor.fetchall()
+        }
+        self._said: dict[int, dict[int, frozenset[int]]] = {block: {} for block in self._ends}
+        self._leaves: dict[int, int] = {}
+
+    def add(self, index: int, leaf_hash: bytes, said: leaf.Leaf | None, body: bytes) -> None:
+        """Take note of one entry."""
+        if index // BLOCK in self._said:
+            self._leaves[index] = leaf.key(KeyKind.LEAF, leaf_hash.hex())
+            if said is not None:
+                self._said[index // BLOCK][index] = leaf.keys(body, said)
+
+    def check(self) -> Iterator[Problem]:
+        """What does not hold: an entry that its block does not know, or other keys than its entries have."""
+        strange = {
+            index for index, key in self._leaves.items() if key not in self._known.get(index // BLOCK, ())
+        }
+        for index in sorted(strange):
+            message = f"Entry {index} or its search keys were changed: its leaf is not known."
+            yield Problem(index, "entry", message)
+        strange_blocks = {index // BLOCK for index in strange}
+        for block, said in self._said.items():
+            if len(said) < BLOCK or block in strange_blocks:
+                continue  # what was changed is named already
+            if frozenset[int]().union(*said.values()) != self._known.get(block, frozenset()):
+                first, last = block * BLOCK, (block + 1) * BLOCK - 1
+                yield Problem(first, "key", f"The search keys of the entries {first} to {last} were changed.")
 
 
 def _heads(

@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 
-from audit import health, leaf, signer, store, tiles, witnesses
+from audit import blocks, health, leaf, signer, store, tiles, witnesses
 from audit.checkpoint import TlogProof, VerifierKey
 from audit.errors import EntryNotFoundError, NoCheckpointError, PolicyError, ReceiptTimeoutError, TileError
 from audit.health import Standing, WitnessHealth
 from audit.leaf import KeyKind
-from audit.models import Checkpoint, Key, Timestamp
+from audit.models import Checkpoint, Timestamp
 from audit.models import Entry as Row
 from audit.tiles import TileTree
 
@@ -134,15 +133,9 @@ def entry_of(event_id: uuid.UUID) -> Entry:
     return _entry(row)
 
 
-def _keys(kind: KeyKind, value: str) -> QuerySet[Key]:
-    return Key.objects.filter(kind=kind, k=leaf.key(kind, value))
-
-
 def entries(kind: KeyKind, value: str) -> list[Entry]:
     """Every entry about one job, consent, output or other key, oldest first."""
-    return [
-        _entry(row) for row in Row.objects.filter(idx__in=_keys(kind, value).values("idx")).order_by("idx")
-    ]
+    return [_entry(row) for row in reversed(blocks.find([[(kind, value)]]))]
 
 
 def latest(
@@ -156,13 +149,14 @@ def latest(
     below = MAX_INDEX if before is None else min(max(before, 0), MAX_INDEX)
     wanted = [about] if about is not None else []
     wanted += [(KeyKind.TENANT, tenant)] if tenant is not None else []
-    rows = Row.objects.order_by("-idx")
     if not wanted:
-        return [_entry(row) for row in rows.filter(idx__lt=below)[:limit]]
-    keys = _keys(*wanted[0]).filter(idx__lt=below).order_by("-idx")  # runs down the primary key
-    for other in wanted[1:]:
-        keys = keys.filter(idx__in=_keys(*other).values("idx"))
-    return [_entry(row) for row in rows.filter(idx__in=list(keys.values_list("idx", flat=True)[:limit]))]
+        return [_entry(row) for row in Row.objects.order_by("-idx").filter(idx__lt=below)[:limit]]
+    found: list[Row] = []
+    for step in blocks.walk([[each] for each in wanted], start=0, below=below):
+        found += step.entries
+        if len(found) >= limit:
+            break
+    return [_entry(row) for row in found[:limit]]
 
 
 def checkpoint() -> CheckpointView:

@@ -208,8 +208,9 @@ def _wanted(query: Query, meant: _Meant, *, tenant: str) -> tuple[Wanted, bool]:
         keys.append([(KeyKind.ACTOR, actor) for actor in _operators(query.operator, tenant=tenant)])
     if query.event:
         keys.append([(KeyKind.TYPE, query.event)])
-    tokens = [(("models", "template_model"), query.model)] if query.model else []
-    wanted = Wanted(tenant=tenant, keys=keys, tokens=tokens, since=query.since, until=query.until)
+    if query.model:
+        keys.append([(KeyKind.MODEL, query.model)])
+    wanted = Wanted(tenant=tenant, keys=keys, since=query.since, until=query.until)
     return wanted, all(whole for _each, whole in widened)
 
 

@@ -47,7 +47,7 @@ def filled(live_database):
         )
         cursor.execute("INSERT INTO audit_alarm (frozen, witness, evidence) VALUES (true, 'w1', 'why')")
         cursor.execute("INSERT INTO audit_timestamp VALUES (3, 'http://tsa', 'token', now())")
-        cursor.execute("INSERT INTO audit_key VALUES (1, %s, 0)", [bytes(16)])
+        cursor.execute("INSERT INTO audit_key VALUES (1, 0)")
         cursor.execute("INSERT INTO audit_refused VALUES (1, gen_random_uuid(), 'body', 'why')")
 
 
@@ -63,7 +63,7 @@ CHANGES = {
     "audit_tile": "UPDATE audit_tile SET root = hashes",
     "audit_checkpoint": "UPDATE audit_checkpoint SET note = 'other'",
     "audit_cosignature": "UPDATE audit_cosignature SET line = 'other'",
-    "audit_key": "UPDATE audit_key SET idx = 2",
+    "audit_key": "UPDATE audit_key SET block = 2",
     "audit_refused": "UPDATE audit_refused SET reason = 'other'",
     "audit_timestamp": "UPDATE audit_timestamp SET time = now()",
     "audit_alarm": "UPDATE audit_alarm SET frozen = false",
@@ -94,7 +94,7 @@ def test_only_the_sequencer_writes_the_log(filled):
     for alias in ("default", "auditor"):
         with connections[alias].cursor() as cursor, pytest.raises(DatabaseError, match="permission denied"):
             insert_entry(cursor, 3)
-        assert "permission denied" in refused(alias, "INSERT INTO audit_key VALUES (1, sha256('x'), 0)")
+        assert "permission denied" in refused(alias, "INSERT INTO audit_key VALUES (1, 0)")
 
 
 FORBIDDEN = [

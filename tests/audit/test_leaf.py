@@ -1,3 +1,4 @@
+import hashlib
 import json
 import uuid
 from dataclasses import dataclass, fields
@@ -188,8 +189,7 @@ def test_leaf_that_is_no_event_is_refused(body):
 
 def test_keys_cover_every_way_to_find_an_entry():
     event = events.GenerationQueued(job=JOB, identity="idn_1", consents=("con_1", "con_2"))
-    found = leaf.keys(encode(event))
-    expected = [
+    assert leaf.terms(encode(event)) == {
         (KeyKind.LEAF, merkle.leaf_hash(encode(event)).hex()),
         (KeyKind.JOB, JOB),
         (KeyKind.IDENTITY, "idn_1"),
@@ -198,8 +198,35 @@ def test_keys_cover_every_way_to_find_an_entry():
         (KeyKind.ACTOR, ACTOR.id),
         (KeyKind.TYPE, "generation.queued"),
         (KeyKind.TENANT, "demo"),
-    ]
-    assert found == {(kind.value, leaf.key(kind, value)) for kind, value in expected}
+    }
+
+
+def test_models_of_every_event_are_found_as_models():
+    finished = events.GenerationFinished(job=JOB, output="a", bytes=1, mime="b", models=("m1", "m2"))
+    enrolled = events.IdentityEnrolled(identity="i", subject="s", template_model="m3")
+    models = {
+        value
+        for body in (finished, enrolled)
+        for kind, value in leaf.terms(encode(body))
+        if kind == KeyKind.MODEL
+    }
+    assert models == {"m1", "m2", "m3"}
+
+
+def test_key_is_a_bigint_that_depends_on_kind_and_value():
+    found = {leaf.key(kind, value) for kind in (KeyKind.JOB, KeyKind.MODEL) for value in ("a", "b")}
+    assert len(found) == 4
+    assert all(-(2**63) <= key < 2**63 for key in found)
+    assert leaf.key(KeyKind.JOB, "a") == int.from_bytes(
+        hashlib.sha256(b"1:a").digest()[:8], "big", signed=True
+    )
+    assert leaf.keys(encode(failed("x"))) == {leaf.key(*term) for term in leaf.terms(encode(failed("x")))}
+
+
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=20))
+def test_text_stands_in_its_leaf_as_it_is_quoted(value):
+    if leaf.personal_data(value) == "":
+        assert leaf.quoted(value) in encode(failed(value))
 
 
 TOKENS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import transaction
 
-from audit import search, selectors, services
+from audit import blocks, leaf, search, selectors, services
 from audit.events import Actor, AuditQueried, GateDecided, GenerationFinished, GenerationQueued, KeyAdded
 from audit.leaf import KeyKind
 from audit.search import Wanted
@@ -20,8 +20,15 @@ def append(event, actor=ANNA):
         return services.append(event, actor=actor)
 
 
+@pytest.fixture(params=[2, 16])
+def block(request, monkeypatch):
+    """Blocks that are full, or not yet."""
+    monkeypatch.setattr(leaf, "BLOCK", request.param)
+    monkeypatch.setattr(blocks, "BLOCK", request.param)
+
+
 @pytest.fixture
-def filled(sequencing):
+def filled(block, sequencing):
     """Index 0 is the log's own opening; then twenty jobs of two people and three others."""
     for number in range(10):
         append(GenerationQueued(job=f"job-{number}", consents=("con_1",)), ANNA if number % 2 else BO)
@@ -53,9 +60,10 @@ def keys(*pairs):
         ({"keys": keys((KeyKind.ACTOR, BO.id), (KeyKind.TYPE, "audit.queried"))}, [23]),
         ({"keys": [[(KeyKind.JOB, "job-0"), (KeyKind.JOB, "job-9")]]}, [21, 20, 19, 2, 1]),
         ({"keys": [[]]}, []),
-        ({"tokens": [(("models",), MODEL)], "keys": keys((KeyKind.JOB, "job-1"))}, [4]),
-        ({"tokens": [(("models",), "n" * 64)]}, [21]),
-        ({"tokens": [(("model",), MODEL)]}, []),
+        ({"keys": keys((KeyKind.MODEL, MODEL), (KeyKind.JOB, "job-1"))}, [4]),
+        ({"keys": keys((KeyKind.MODEL, "n" * 64))}, [21]),
+        ({"keys": keys((KeyKind.MODEL, "f" * 64))}, []),
+        ({"keys": keys((KeyKind.JOB, MODEL))}, []),
     ],
 )
 def test_entries_are_found_by_everything_that_is_wanted(filled, wanted, found):
@@ -87,8 +95,7 @@ def test_pages_follow_each_other_without_gap_and_repetition(filled, limit):
 
 def test_a_question_that_meets_little_stops_at_its_budget_and_goes_on(filled, monkeypatch):
     monkeypatch.setattr(search, "BUDGET", 6)
-    monkeypatch.setattr(search, "BATCH", 4)
-    wanted = Wanted(tenant="demo", tokens=[(("models",), MODEL)])
+    wanted = Wanted(tenant="demo", keys=keys((KeyKind.MODEL, MODEL)))
     first = search.find(wanted, limit=50)
     assert first.next is not None
     seen, before = [entry.index for entry in first.entries], first.next

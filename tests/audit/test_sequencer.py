@@ -82,12 +82,59 @@ def test_entries_tiles_and_checkpoints_agree(writer):
     assert head.root == tree.root()
 
 
-def test_every_entry_is_found_by_its_keys(writer):
-    [event_id] = append()
+def keys_by_block():
+    found = {}
+    for k, block in ask("default", "SELECT k, block FROM audit_key"):
+        found.setdefault(block, set()).add(k)
+    return found
+
+
+def keys_of_full_blocks():
+    bodies = [bytes(body) for (body,) in ask("default", "SELECT body FROM audit_entry ORDER BY idx")]
+    full = range(len(bodies) // leaf.BLOCK)
+    return {block: leaf.keys_of(bodies[block * leaf.BLOCK : (block + 1) * leaf.BLOCK]) for block in full}
+
+
+@pytest.mark.parametrize("batch", [1, 5, 1000])
+def test_full_blocks_have_the_keys_of_their_entries(writer, batch):
+    append(2 * leaf.BLOCK + 3)
+    drain(writer, batch)
+    assert keys_by_block() == keys_of_full_blocks()
+    assert len(keys_by_block()) == 2
+
+
+def test_block_that_a_new_sequencer_fills_has_all_its_keys(writer, connection):
+    append(leaf.BLOCK - 3)
     drain(writer)
-    keys = {(kind, bytes(k)) for kind, k in ask("default", "SELECT kind, k FROM audit_key WHERE idx = 1")}
-    [(body,)] = ask("default", "SELECT body FROM audit_entry WHERE event_id = %s", event_id)
-    assert keys == leaf.keys(bytes(body))
+    other = Sequencer(connection, signer=signer.local())
+    other.start()
+    append(2)
+    drain(other)
+    assert keys_by_block() == keys_of_full_blocks()
+    assert len(keys_by_block()) == 1
+
+
+def test_failed_batch_leaves_no_keys_in_the_open_block(writer, connection):
+    append(3)
+    with connection.transaction(force_rollback=True):
+        writer.step(10)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("TRUNCATE audit_outbox")
+    writer.start()
+    append(leaf.BLOCK)
+    drain(writer)
+    assert keys_by_block() == keys_of_full_blocks()
+
+
+def test_leaf_that_names_another_event_is_set_aside(writer):
+    append()
+    [(body,)] = ask("sequencer", "SELECT body FROM audit_outbox")
+    other = uuid.uuid4()
+    hidden = bytes(body).replace(b'"type"', f'"x":{{"event_id":"{other}"}},"type"'.encode())
+    put(other, hidden)
+    drain(writer)
+    assert ask("auditor", "SELECT event_id FROM audit_refused") == [(other,)]
+    assert writer.size == 2
 
 
 def test_event_appended_again_with_the_same_bytes_is_dropped(writer):
