@@ -23,6 +23,7 @@ from generation.engine.media.probe import probe
 from generation.engine.types import Image
 from generation.errors import SealError
 from generation.marking import MarkPlan, drawn, joined_track
+from generation.soundmark import MARKED, SoundFinisher, SoundOutcome
 from watermark import c2pa
 from watermark.c2pa import ConsentStatement, Ingredient, InputStatement, ManifestInput, Role
 from watermark.credentials import CredentialChain
@@ -91,11 +92,13 @@ class Sealed:
     label_seen: tuple[float, ...]
     input: InputStatement
     """What the footage said of its own origin."""
+    sound: SoundOutcome
 
     @property
     def marks(self) -> tuple[str, ...]:
         """The marks that were read back from the file: all of them, in an export all but the visible."""
         seen = (Mark.VISIBLE,) if self.label_seen else ()
+        seen += (Mark.SOUND,) if self.sound.state == MARKED else ()
         return tuple(str(mark) for mark in (*seen, Mark.INVISIBLE, Mark.AIGC, Mark.CREDENTIAL))
 
     @property
@@ -126,7 +129,8 @@ def seal(order: SealOrder, *, folder: Path) -> Sealed:
 
 def _seal(order: SealOrder, folder: Path) -> Sealed:
     joined, signed = folder / f"joined.{order.kind}", folder / f"output.{order.kind}"
-    _join(order, joined)
+    sound = SoundFinisher(order.carrier.keys, order.marks.mark_id)
+    _join(order, joined, sound)
     said = read_input(order.footage, carriers=[order.carrier], anchors_pem=order.chain.root_pem)
     manifest = c2pa.sign(joined, signed, _manifest(order, said), order.chain.signer())
     joined.unlink()
@@ -155,17 +159,19 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
         mark_z=found.mark.z,
         label_seen=found.visible,
         input=said,
+        sound=sound.read_back(signed),
     )
 
 
-def _join(order: SealOrder, out: Path) -> None:
+def _join(order: SealOrder, out: Path, finisher: SoundFinisher) -> None:
     if order.info.still:
         # A picture has its label in XMP, which our own writer puts there.
         join(order.chunks, audio_from=None, out=out, metadata={})
         out.write_bytes(embed_label(out.read_bytes(), order.aigc))
         return
     sound = order.footage if order.info.audio is not None else None
-    join(order.chunks, audio_from=sound, out=out, metadata={MP4_KEY: order.aigc.to_json()})
+    tags = {MP4_KEY: order.aigc.to_json()}
+    join(order.chunks, audio_from=sound, out=out, metadata=tags, sound_filter=finisher)
 
 
 def _manifest(order: SealOrder, said: InputStatement) -> ManifestInput:
