@@ -150,7 +150,8 @@ def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease) -> None:
                 raise AlreadyOverError(f"Job {row.id} is {row.state}.")
             if not authority.epochs_are(permit.licences):
                 raise PermitError("licences", "a consent was revoked while the output was sealed")
-            delivery.write(row, sealed, stored, report=report_of(row))
+            report = report_of(row) | {"marks": {"sound": sealed.sound.as_record()}}
+            delivery.write(row, sealed, stored, report=report)
             prints.keep(row, sealed.content)
             _log(row, sealed)
             if exporting.is_export(row):
