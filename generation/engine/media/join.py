@@ -31,6 +31,8 @@ from generation.engine.media.tags import read_mp4_tags, read_png_tags, with_png_
 
 OURS = MediaLimits(bytes=1 << 62, duration_s=float("inf"))  # the original passed the limits at its probe
 OPTIONS = {"movflags": "use_metadata_tags+faststart", "fflags": "+bitexact"}
+MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+"""How an output of this name is written; the picture is H.264, which WebM does not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def join(
 ) -> None:
     """Write ``out`` from the chunks in order; ``audio_from`` None drops the sound.
 
-    ``sound_filter`` may add to the sound, which is then encoded once more.
+    The suffix of ``out`` says which container a clip gets; a picture is always PNG. ``sound_filter`` may add
+    to the sound, which is then encoded once more.
 
     Raises:
         EncodeError: no or unequal chunks, a failing disk, or a result that lacks frames, sound or tags.
@@ -117,7 +120,7 @@ def _mux(
     metadata: Mapping[str, str],
     sound_filter: SoundFilter | None,
 ) -> None:
-    with av.open(str(part), "w", format="mp4", options=OPTIONS) as output:
+    with av.open(str(part), "w", format=_muxer(part), options=OPTIONS) as output:
         with open_media(chunks[0], "mp4") as first:
             picture = output.add_stream_from_template(first.streams.video[0], opaque=True)
         output.metadata.update(metadata)
@@ -130,6 +133,13 @@ def _mux(
             streams.append(sound.packets(output, earlier_s=earlier_s, sound_filter=sound_filter))
         for _, packet in heapq.merge(*streams, key=lambda item: item[0]):
             output.mux(packet)
+
+
+def _muxer(part: Path) -> str:
+    suffix = Path(part.stem).suffix
+    if suffix not in MUXERS:
+        raise EncodeError(f"No clip is written as {suffix or 'a file without a suffix'}.")
+    return MUXERS[suffix]
 
 
 def _pictures(
@@ -193,12 +203,13 @@ def _packets(opened: av.container.InputContainer) -> Iterator[Packet[VideoStream
 def _read_back(part: Path, *, frames: int, sound: bool, metadata: Mapping[str, str]) -> None:
     """What was written must be there when the file is read again."""
     counts = {"video": 0, "audio": 0}
+    container = "matroska" if _muxer(part) == "matroska" else "mp4"
     try:
-        boxes.check_container(part, "mp4", OURS)
-        with open_media(part, "mp4") as opened:
+        boxes.check_container(part, container, OURS)
+        with open_media(part, container) as opened:
             for packet in opened.demux(video=0, audio=0) if sound else opened.demux(video=0):
                 counts[packet.stream.type] += packet.size > 0
-        found = read_mp4_tags(part)
+            found = dict(opened.metadata) if container == "matroska" else read_mp4_tags(part)
     except (MediaError, IndexError) as error:
         raise EncodeError(f"The output does not read back: {error}") from error
     if counts["video"] != frames:

@@ -24,6 +24,7 @@ from generation.engine.errors import UnsupportedMediaError
 from generation.engine.media.opening import open_media
 
 CARRIED = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})  # what players take in MP4
+MOV_LACKS = frozenset({"opus", "flac"})
 AAC_FRAME = 1024
 AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
 OTHER_RATE = 48_000
@@ -95,7 +96,8 @@ class Sound:
         rate = source.rate if source.rate in AAC_RATES else OTHER_RATE
         channels = 1 if source.channels == 1 else 2
         filtered = sound_filter is not None and self._measured(sound_filter, rate, channels)
-        if not filtered and source.codec_context.codec.canonical_name in CARRIED:
+        carried = CARRIED - MOV_LACKS if output.format.name == "mov" else CARRIED
+        if not filtered and source.codec_context.codec.canonical_name in carried:
             copied = self._copied(source, output.add_stream_from_template(source))
             return _moved(_even(copied, source), earlier_s)
         target = output.add_stream("aac", rate=rate)

@@ -101,6 +101,31 @@ def test_joined_chunks_match_their_input_frame_by_frame(tmp_path: Path, name: st
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.parametrize("suffix", ["webm", "avi", "part", ""])
+def test_container_that_is_not_written_is_an_error(tmp_path: Path, suffix: str) -> None:
+    chunks = write_chunks(make_clip(tmp_path / "a.mp4"), tmp_path, target_s=1.0)
+    with pytest.raises(EncodeError, match="No clip is written"):
+        join(chunks, audio_from=None, out=tmp_path / f"out.{suffix}".rstrip("."), metadata={})
+
+
+@pytest.mark.parametrize("suffix", ["mov", "mkv"])
+@pytest.mark.parametrize("name", ["constant", "webm", "late"])
+def test_other_containers_hold_the_same_frames_sound_and_tags(tmp_path: Path, name: str, suffix: str) -> None:
+    options = dict(CLIPS[name])
+    path = make_clip(tmp_path / str(options.pop("name")), frames=96, **options)
+    out = tmp_path / f"out.{suffix}"
+    join(write_chunks(path, tmp_path, target_s=2.0), audio_from=path, out=out, metadata={"AIGC": LABEL})
+    before, after = read_all(path), read_all(out)
+    assert [read_counter(picture) for _, picture in after] == list(range(96))
+    shift = before[0][0] - after[0][0]
+    # Matroska counts milliseconds, and begins the file with the first frame in order of decoding
+    assert max(abs(a - b - shift) for (a, _), (b, _) in zip(before, after, strict=True)) < 1.1e-3
+    assert after[0][0] < 0.2
+    assert [time + shift for time in clicks(out)] == pytest.approx(clicks(path), abs=0.003)
+    with av.open(str(out)) as opened:
+        assert opened.metadata["AIGC"] == LABEL
+
+
 @pytest.mark.parametrize(
     ("name", "sound"), [("a.mkv", "pcm_s16le"), ("a.mov", "pcm_s16le"), ("a.mkv", "wavpack")]
 )
