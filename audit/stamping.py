@@ -2,6 +2,7 @@
 
 import logging
 from enum import StrEnum
+from pathlib import Path
 
 from django.conf import settings
 
@@ -48,6 +49,14 @@ def configured() -> Authority | None:
     """
     url: str = settings.LIKENESS_TSA_URL
     return timestamps.authority(url, settings.LIKENESS_TSA_ROOTS) if url else None
+
+
+def roots() -> str:
+    """The certificates that tokens have to lead to here, as PEM; empty where none can be used."""
+    try:
+        return Path(settings.LIKENESS_TSA_ROOTS).read_text(encoding="ascii") if configured() else ""
+    except (TimestampError, OSError, UnicodeDecodeError):
+        return ""
 
 
 def stamp_newest(connection: Connection, by: Authority) -> int:

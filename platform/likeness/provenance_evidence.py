@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from audit import export, verify, witnesses
+from audit import export, stamping, verify, witnesses
 from audit import selectors as log
 from audit import services as audit
 from audit.bundle import Evidence, stem, write_bundle
@@ -120,10 +120,11 @@ def _verdict(evidence: Evidence, pinned: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="evidence-") as folder:
         draft = Path(folder) / "draft.zip"
         write_bundle(draft, evidence)
+        given = {"pinned": pinned, "tsa_roots": stamping.roots()}
         policy = witnesses.policy_path()
         if policy.exists():
-            report = verify.verify(str(draft), policy=policy.read_text(encoding="utf-8"), pinned=pinned)
+            report = verify.verify(str(draft), policy=policy.read_text(encoding="utf-8"), **given)
             named = [item["names"] for item in report["proven"] if item["code"] == "witnesses"]
             if report["result"] == "verified" and named != [witnesses.LOCAL_NAME]:
                 return report
-        return verify.verify(str(draft), vkey=str(log.log_key()), pinned=pinned)
+        return verify.verify(str(draft), vkey=str(log.log_key()), **given)

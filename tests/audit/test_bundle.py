@@ -152,7 +152,9 @@ def test_consistency_of_another_tree_than_the_entries_is_refused(log, tmp_path):
 def test_without_witness_and_kept_checkpoint_nothing_is_said_of_other_pasts(log, tmp_path):
     report = verify.verify(log.bundle(tmp_path / "b.zip"), vkey=str(KEY))
     assert codes(report) == ["entries"]
-    assert codes(report, "not_proven") == ["append_only", "truth", "completeness"]
+    assert codes(report, "not_proven") == [
+        *("append_only", "time", "undisclosed", "truth", "completeness"),
+    ]
     assert "could have rewritten" in verify.describe(report)
 
 
@@ -235,7 +237,9 @@ def test_files_are_told_apart_by_their_bytes(log, tmp_path):
 
 
 def test_every_code_has_its_words(log, tmp_path):
-    assert verify.PROVEN.keys() == {"entries", "witnesses", "pinned", "manifests", "disclosures", "media"}
+    assert verify.PROVEN.keys() == {
+        *("entries", "witnesses", "pinned", "manifests", "disclosures", "media", "stamped"),
+    }
     report = verify.verify(log.bundle(tmp_path / "b.zip"))
     assert {item["code"] for item in report["not_proven"]} <= verify.NOT_PROVEN.keys()
 

@@ -58,14 +58,17 @@ def openssl(*words, check=True, **options):
     )
 
 
-def found_authority(folder):
+P_256 = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+
+def found_authority(folder, *, key=P_256, extensions=EXTENSIONS):
     """A root, and the certificate of an authority under it."""
     folder.mkdir()
-    new = ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    new = ("req", "-newkey", *key, "-nodes")
     root = ("-keyout", folder / "root.key", "-out", folder / "root.pem")
     openssl(*new, "-x509", "-days", "9", "-subj", "/CN=Test root", *root)
     openssl(*new, "-subj", "/CN=Test TSA", "-keyout", folder / "tsa.key", "-out", folder / "tsa.csr")
-    (folder / "extensions").write_text(EXTENSIONS)
+    (folder / "extensions").write_text(extensions)
     under = ("-CA", folder / "root.pem", "-CAkey", folder / "root.key", "-CAcreateserial", "-days", "9")
     given = ("-in", folder / "tsa.csr", "-extfile", folder / "extensions", "-out", folder / "tsa.pem")
     openssl("x509", "-req", *under, *given)

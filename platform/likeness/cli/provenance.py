@@ -11,14 +11,18 @@ from likeness.cli.arguments import Verbs, add_account, add_verb
 from likeness.cli.output import Exit, Printer, Result
 from likeness.cli.session import actor, open_platform, working
 from likeness.errors import RequestInvalidError
+from watermark.errors import UnreadableError
 
 if TYPE_CHECKING:
+    from likeness.provenance_layers import Layer
     from likeness.provenance_search import Results
 
 WORDS = {
-    "present": "This file was generated here.",
-    "absent": "No mark of ours was found. That does not prove that the file is genuine.",
+    "ours": "This file was generated here.",
+    "ours-altered": "This file was generated here, and altered since.",
     "conflict": "The marks contradict each other or the record: treat the file as tampered with.",
+    "absent": "No mark of ours was found. That does not prove that the file is genuine.",
+    "undecided": "Undecided: something could not be read, or not everything could be tried.",
 }
 
 
@@ -43,7 +47,8 @@ FINDS = {
 def register(verbs: Verbs) -> None:
     """Add the verbs."""
     tracing = add_verb(verbs, "trace", "Find the job, consent and proof behind a file.", trace)
-    tracing.add_argument("file", type=Path)
+    tracing.add_argument("file", type=Path, help="a picture, a clip or a recording")
+    tracing.add_argument("--overlay", type=Path, metavar="PNG", help="draw where the mark was found")
     add_account(tracing)
     finding = add_verb(verbs, "find", "Search the log: people, jobs, licences, models, files.", find)
     for name, text in FINDS.items():
@@ -63,26 +68,43 @@ def register(verbs: Verbs) -> None:
     trust.add_argument("--vkey", type=Path, help="the log's public key, from somebody else than the sender")
     trust.add_argument("--policy", type=Path, help="a tlog-policy file: which log, and which witnesses")
     verifying.add_argument("--pinned", type=Path, help="a checkpoint of this log that you kept earlier")
+    verifying.add_argument("--tsa-roots", type=Path, help="PEM with the root of the timestamp authority")
     verifying.add_argument("--media", type=Path, help="a directory of files to compare with the log")
 
 
 def trace(args: argparse.Namespace, printer: Printer) -> Result:
-    """Read every mark; ask records and log; the question is logged."""
+    """Read every mark; ask records and log; the question is logged. Exit 2 for what cannot be read."""
     open_platform()
-    from likeness import provenance
+    from likeness import provenance, provenance_overlay
 
     by = actor(args, "auditor", "legal", "operator")
     printer.progress(f"reading the marks of {args.file.name}")
-    found = provenance.trace(args.file, by=by)
-    lines = [WORDS[found.match], *([found.reason] if found.reason else [])]
+    try:
+        found = provenance.trace(args.file, by=by)
+    except UnreadableError as error:
+        document = {"code": error.code, "message": str(error), "hint": error.hint}
+        return Result(document, [f"{error}  [{error.code}]", error.hint], Exit.USAGE)
+    drawn = provenance_overlay.draw(args.file, found, tenant=by.tenant) if args.overlay else None
+    if drawn:
+        args.overlay.write_bytes(drawn)
+    lines = [WORDS[found.verdict], *([found.reason] if found.reason else [])]
     if found.job:
         lines += [
             f"job      {found.job}  ({found.state}, {found.generated})",
             f"consent  {found.consent}  approved by {', '.join(found.approvals) or 'nobody'}",
             f"log      entry {found.leaf}: {found.proof}",
         ]
-    lines += [f"{name:<10}{layer['state']}" for name, layer in found.marks.items()]
-    return Result(found.as_json(), lines)
+    lines += [layer_line(layer) for layer in found.layers]
+    if args.overlay:
+        lines.append(f"drawn in {args.overlay}" if drawn else "nothing to draw: no invisible mark was read")
+    return Result({**found.as_json(), "overlay": str(args.overlay) if drawn else None}, lines)
+
+
+def layer_line(layer: Layer) -> str:
+    """One layer: state, statistic, chance of a false hit, seconds."""
+    figures = [f"{layer.statistic:.2f}"] if layer.statistic is not None else []
+    figures += [f"by chance <= {layer.bound:.1e}"] if layer.bound is not None else []
+    return f"{layer.name:<11}{layer.state:<11}{'  '.join(figures):<32}{layer.seconds:6.2f} s"
 
 
 def find(args: argparse.Namespace, printer: Printer) -> Result:
@@ -99,7 +121,7 @@ def find(args: argparse.Namespace, printer: Printer) -> Result:
         if args.file:
             trace, found = search.search_file(args.file, by=by)
             results = found or search.NOTHING
-            lines, document = [WORDS[trace.match]], {"trace": trace.as_json()}
+            lines, document = [WORDS[trace.verdict]], {"trace": trace.as_json()}
         else:
             query = parse(asked, photo=args.photo.read_bytes() if args.photo else b"")
             results = (search.export if args.csv else search.search)(query, by=by)
@@ -149,6 +171,7 @@ def verify(args: argparse.Namespace, _printer: Printer) -> Result:
         vkey=_text(args.vkey),
         policy=_text(args.policy),
         pinned=_text(args.pinned),
+        tsa_roots=_text(args.tsa_roots),
         media=str(args.media or ""),
     )
     ok = report["result"] == "verified"

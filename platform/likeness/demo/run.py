@@ -16,7 +16,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from audit import selectors as log
-from audit.bundle import VERIFIER
+from audit.bundle import verifier as verifier_source
 from audit.events import Actor
 from likeness import follow
 from likeness.demo import clips, samples, sheet, steps
@@ -129,7 +129,7 @@ class Demo:
         bundle = self.out / "bundle.zip"
         entries = write_evidence(bundle, job_id=str(job.id), by=self.people["auditor"], reports=reports)
         verifier, key = self.out / "verify.py", self.out / "log.vkey"
-        verifier.write_bytes(VERIFIER.read_bytes())
+        verifier.write_text(verifier_source(), encoding="utf-8")
         key.write_text(f"{log.log_key()}\n")
         done = subprocess.run(  # noqa: S603  our own verifier on our own files
             [sys.executable, "-S", "-I", str(verifier), str(bundle), "--vkey", str(key)],

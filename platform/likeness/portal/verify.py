@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from audit import selectors, verify
+from audit import selectors, stamping, verify
 from audit.errors import AuditError
 from likeness.portal.pages import Page
 from likeness.portal.uploads import on_disk
@@ -71,7 +71,9 @@ class VerifyView(Page):
             "own_key": not texts["trust"] and report["key"] == "given",
             "proven": evidence.proven(report),
             "not_proven": evidence.not_proven(report),
-            "failed": [item for item in report["entries"] + report["manifests"] if not item["ok"]],
+            "failed": [
+                item for item in report["entries"] + report["manifests"] + report["tokens"] if not item["ok"]
+            ],
         }
         return self.show(request, "portal/provenance/verify.html", context)
 
@@ -99,7 +101,13 @@ def _checked(
             with (Path(folder) / Path(str(media.name)).name).open("wb") as out:
                 out.writelines(media.chunks())
         given = {kind: trust or _own_key()}
-        return verify.verify(str(path), pinned=texts["pinned"], media=folder if media else "", **given)
+        return verify.verify(
+            str(path),
+            pinned=texts["pinned"],
+            media=folder if media else "",
+            tsa_roots=stamping.roots(),
+            **given,
+        )
 
 
 def _own_key() -> str:

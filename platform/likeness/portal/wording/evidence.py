@@ -19,6 +19,10 @@ PROVEN: dict[str, Any] = {
     "manifests": _("%(count)s content credentials are the ones that were logged."),
     "disclosures": _("%(count)s details that were told beside the log are the ones it commits to."),
     "media": _("%(names)s: byte for byte what was logged as delivered."),
+    "stamped": _(
+        "%(by)s signed that the tree of %(size)s entries existed at %(time)s: %(count)s of these entries "
+        "were in it by then. Its root certificate did not come from the sender."
+    ),
 }
 NOT_PROVEN: dict[str, Any] = {
     "origin": _(
@@ -31,6 +35,21 @@ NOT_PROVEN: dict[str, Any] = {
     ),
     "media": _("That a file you hold is the one in the log. Its bytes were not compared."),
     "unmatched": _("%(names)s: not what any of these entries says was delivered."),
+    "time": _(
+        "When the entries were made, but for what they say themselves. No authority's timestamp stands "
+        "behind them."
+    ),
+    "stamp_root": _(
+        "Whose word the timestamp of %(time)s is. It holds in itself, but no root certificate of an "
+        "authority was given."
+    ),
+    "stamp_unchecked": _(
+        "That the timestamp %(file)s holds: %(reason)s. Ask openssl, as README.txt in the bundle says."
+    ),
+    "undisclosed": _(
+        "What %(count)s of the entries say beside the log. They commit to words that are not in this bundle: "
+        "erased, or not for its receiver."
+    ),
     "truth": _(
         "That what was logged is true. The log proves that it was said, by whom, and not changed since."
     ),
