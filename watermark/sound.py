@@ -46,8 +46,9 @@ TARGET_DB = 28.0
 """Signal to noise of the marked sound; 26 is asked for, and a codec's own delay must not decide."""
 SECONDS_MIN = 2.0
 SILENCE = 1e-4  # -80 dB: root mean square of what counts as mute
-READABLE = 900.0
-"""Expected evidence above which a mark must read back; decoding begins at about 450."""
+READABLE = 1300.0
+"""Expected evidence above which a mark must read back: at half of it decoding begins in the worst sound seen,
+white noise."""
 
 Signs = npt.NDArray[np.int8]
 

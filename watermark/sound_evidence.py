@@ -139,9 +139,11 @@ def correlate(carrier: SoundCarrier, evidence: Evidence, place: Place) -> Heard:
     """All tiles of the total, from ``place`` on."""
     whole = math.floor(place.at)
     tiles = np.roll(evidence.total, -whole).reshape(TILES, TILE)
-    bins = scipy.fft.rfft(tiles)[:, carrier.bins]
+    heard = tiles.any(axis=1)
+    bins = scipy.fft.rfft(tiles[heard])[:, carrier.bins]
     bins = bins * np.exp(2j * np.pi * carrier.bins * ((place.at - whole) / TILE)) * place.sign
-    agreement = np.concatenate([bins.real, bins.imag], axis=1).astype(np.float32) * carrier.signs
+    agreement = np.zeros((TILES, carrier.dims), np.float32)
+    agreement[heard] = np.concatenate([bins.real, bins.imag], axis=1) * carrier.signs[heard]
     pilots = agreement[:, carrier.pilots]
     return Heard(agreement, float(pilots.sum() / np.sqrt(np.square(pilots).sum() + 1e-12)))
 
