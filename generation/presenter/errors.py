@@ -7,14 +7,19 @@ PresenterError
 │   ├── ScriptAmbiguousError        an amount, date or time with more than one reading, or none
 │   ├── ScriptCharacterError        control, zero-width, bidirectional or unspeakable characters
 │   └── SsmlInvalidError            not well-formed, an unknown element, or a value out of its range
-└── SpeechError                     the script was not spoken
-    ├── SpeechUnavailableError      the engine is not installed or not configured
-    ├── VoiceMissingError           the engine has no such voice
-    ├── SpeechFailedError           the engine died, was too slow or refused
-    └── SpeechTimesError            the sound is silent, or its times do not cover it
+├── SpeechError                     the script was not spoken
+│   ├── SpeechUnavailableError      the engine is not installed or not configured
+│   ├── VoiceMissingError           the engine has no such voice
+│   ├── SpeechFailedError           the engine died, was too slow or refused
+│   └── SpeechTimesError            the sound is silent, or its times do not cover it
+├── PlateRejectedError              the portrait cannot be driven; every failed check with its number
+├── SceneError                      the layout does not hold the person, the background or a subtitle
+└── FilmError                       the driving video cannot be written
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class PresenterError(Exception):
@@ -103,3 +108,28 @@ class SpeechFailedError(SpeechError):
 
 class SpeechTimesError(SpeechError):
     """The sound is silent, or its times do not cover it: no video is made without sound it can follow."""
+
+
+class PlateRejectedError(PresenterError):
+    """The portrait cannot be driven; ``failed``: check -> measured number."""
+
+    code = "plate_rejected"
+    hint = "Use a frontal, sharp portrait with the lips closed or a slight smile."
+
+    def __init__(self, message: str, *, failed: Mapping[str, float]) -> None:
+        super().__init__(message)
+        self.failed = dict(failed)
+
+
+class SceneError(PresenterError):
+    """The layout does not hold the person, the background or a subtitle."""
+
+    code = "scene_invalid"
+    hint = "Change the template's size, place or texts."
+
+
+class FilmError(PresenterError):
+    """The driving video cannot be written."""
+
+    code = "driving_failed"
+    hint = "See whether the disk is full; then submit the job again."

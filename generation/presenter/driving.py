@@ -1,0 +1,57 @@
+"""Frames of a person who says a speech, by the embedded puppet or by another engine of the same contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from generation.engine.types import Planes
+from generation.presenter.motion import Motion
+from generation.presenter.puppet.puppet import Puppet
+from generation.presenter.scene import Layout, Plate, Stage, backdrop
+from generation.presenter.subtitles import Cue
+from generation.presenter.visemes import Curves
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """What is performed: articulation and motion of every frame, and the subtitles."""
+
+    shapes: Curves
+    motion: Motion
+    cues: Sequence[Cue] = ()
+
+
+class DrivingEngine(Protocol):
+    """Makes exactly one frame for each row of the performance's shapes."""
+
+    name: str
+    needs_gpu: bool
+
+    def frames(self, plate: Plate, layout: Layout, performance: Performance, *, fps: int) -> Iterator[Planes]:
+        """The frames, in order."""
+
+
+class PuppetEngine:
+    """The embedded engine: warps the portrait's own pixels on the CPU."""
+
+    name = "puppet/1"
+    needs_gpu = False
+
+    def __init__(self, background: npt.NDArray[np.uint8] | None = None) -> None:
+        self._background = background
+
+    def frames(self, plate: Plate, layout: Layout, performance: Performance, *, fps: int) -> Iterator[Planes]:
+        """See ``DrivingEngine``."""
+        puppet = Puppet(plate.picture, plate.mesh)
+        stage = Stage(plate, layout, backdrop(layout, self._background), performance.cues)
+        moved = performance.motion
+        for at, shape in enumerate(performance.shapes):
+            picture = puppet.frame(shape, blink=float(moved.blink[at]))
+            yield stage.planes(
+                picture, roll_deg=float(moved.roll_deg[at]), shift=moved.shift[at], time_s=at / fps
+            )

@@ -1,0 +1,95 @@
+"""What a speaking person does besides moving the mouth: sway, nods, blinks, raised brows.
+
+Motion is a function of the time inside a sentence, seeded by the sentence itself, and fades to nought at
+both its ends: so an edited sentence renders alone and still meets its neighbours without a jump.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from generation.presenter.speech import Speech
+
+BLINK = (0.5, 1.0, 1.0, 0.7, 0.35, 0.1)
+"""How far the lids are shut, frame by frame at 25 a second."""
+BLINK_EVERY_S = (2.2, 4.8)
+BLINK_OFF_ENDS_S = 0.24
+FADE_S = 0.4
+SWAY_DEG = ((0.55, 0.17), (0.30, 0.41))  # amplitude, Hz
+SHIFT_PX, NOD_PX = (3.0, 2.0), 4.0  # of a picture 1080 lines tall
+LINES = 1080
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """By frame: ``roll_deg``; ``shift`` (n, 2) pixels of a 1080-line picture; ``blink`` 0 to 1."""
+
+    roll_deg: Floats
+    shift: Floats
+    blink: Floats
+
+    def __len__(self) -> int:
+        return len(self.blink)
+
+
+def seed_of(text: str) -> int:
+    """A sentence's own seed."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def motion(speech: Speech, *, seed: int, fps: float, frames: int) -> Motion:
+    """The motion of one sentence."""
+    chance = np.random.Generator(np.random.PCG64(seed))
+    time = np.arange(frames) / fps
+    length = frames / fps
+    fade = np.clip(np.minimum(time, length - time) / FADE_S, 0, 1)
+    fade = fade * fade * (3 - 2 * fade)
+    phase = chance.uniform(0, 2 * np.pi, 4)
+    roll = sum(
+        size * np.sin(2 * np.pi * hertz * time + phase[at]) for at, (size, hertz) in enumerate(SWAY_DEG)
+    )
+    sideways = SHIFT_PX[0] * np.sin(2 * np.pi * 0.13 * time + phase[2])
+    upwards = SHIFT_PX[1] * np.sin(2 * np.pi * 0.23 * time + phase[3])
+    nod = NOD_PX * loudness(speech, fps=fps, frames=frames)
+    shift = np.stack([sideways * fade, upwards * fade + nod * fade], axis=1)
+    return Motion(np.asarray(roll * fade), shift, _blinks(chance, frames=frames, fps=fps))
+
+
+def loudness(speech: Speech, *, fps: float, frames: int) -> Floats:
+    """(frames,) 0 to 1: the sound's envelope, smoothed over a third of a second."""
+    hop = speech.sample_rate / fps
+    level = np.array([_rms(speech.pcm[int(at * hop) : int((at + 1) * hop)]) for at in range(frames)])
+    kernel = np.hanning(9)
+    smooth = np.convolve(np.pad(level, 4, "edge"), kernel / kernel.sum(), "valid")
+    return np.asarray(smooth / max(float(smooth.max(initial=0.0)), 1e-6))
+
+
+def _rms(part: npt.NDArray[np.int16]) -> float:
+    return float(np.sqrt(np.mean(np.square(part.astype(np.float64))))) if len(part) else 0.0
+
+
+def _blinks(chance: np.random.Generator, *, frames: int, fps: float) -> Floats:
+    out = np.zeros(frames)
+    shape = np.interp(np.arange(0, len(BLINK) - 1, 25 / fps), np.arange(len(BLINK)), BLINK)
+    at_s = float(chance.uniform(0.5, 1.4))
+    while at_s * fps + len(shape) < frames - BLINK_OFF_ENDS_S * fps:
+        first = int(at_s * fps)
+        out[first : first + len(shape)] = shape
+        at_s += float(chance.uniform(*BLINK_EVERY_S))
+    return out
+
+
+def joined(parts: Sequence[Motion]) -> Motion:
+    """One motion from the sentences', in order."""
+    return Motion(
+        np.concatenate([part.roll_deg for part in parts]),
+        np.concatenate([part.shift for part in parts]),
+        np.concatenate([part.blink for part in parts]),
+    )

@@ -1,0 +1,196 @@
+"""Where the person stands: background, size, place, subtitles; each frame draws only the person's box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from generation.engine.look.matte import Alpha, foreground
+from generation.engine.media.colour import to_planes
+from generation.engine.types import Image, Planes, Points
+from generation.presenter.errors import SceneError
+from generation.presenter.subtitles import Cue
+
+FONT = "uni"  # inside OpenCV 5: draws Chinese with no font file on the machine
+SUBTITLE_SHARE = 46 / 1080  # font size, of the shorter side
+SUBTITLE_WEIGHT, SUBTITLE_FLOOR = 500, 0.06  # distance from the lower edge, of the height
+RIM = 0.85
+SIDE_FADE = 0.08  # of the person's width: shoulders cut by the portrait's edge fade out, not end in a line
+SIZES = {"landscape": (1920, 1080), "portrait": (1080, 1920), "square": (1080, 1080)}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """``height_share``: of the frame that the portrait fills, on its lower edge; ``centre``: 0 to 1."""
+
+    width_px: int = 1920
+    height_px: int = 1080
+    height_share: float = 1.0
+    centre: float = 0.5
+    colour: tuple[int, int, int] = (150, 110, 60)
+
+    def __post_init__(self) -> None:
+        if self.width_px % 2 or self.height_px % 2 or min(self.width_px, self.height_px) < 240:
+            raise SceneError(f"A frame of {self.width_px} x {self.height_px} is odd or too small.")
+        if not (0.3 <= self.height_share <= 1.5 and 0 <= self.centre <= 1):
+            raise SceneError("The person does not stand in the frame.")
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """A portrait at output size: ``picture`` (h, w, 3) uint8 BGR, ``alpha`` (h, w), ``mesh`` (468, 3)."""
+
+    picture: Image
+    alpha: Alpha
+    mesh: Points
+
+
+def plate_size(picture: Image, layout: Layout) -> tuple[int, int]:
+    """Width and height at which a portrait is drawn."""
+    height = round(layout.height_px * layout.height_share)
+    return max(2, round(picture.shape[1] * height / picture.shape[0])), height
+
+
+def backdrop(layout: Layout, picture: Image | None = None) -> Image:
+    """(h, w, 3) uint8: a picture that fills the frame, or the layout's colour, lit from above."""
+    width, height = layout.width_px, layout.height_px
+    if picture is not None:
+        scale = max(width / picture.shape[1], height / picture.shape[0])
+        large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        top, left = (large.shape[0] - height) // 2, (large.shape[1] - width) // 2
+        return np.ascontiguousarray(large[top : top + height, left : left + width], np.uint8)
+    rows = np.linspace(1.12, 0.82, height, dtype=np.float32)[:, None, None]
+    columns = 1 - 0.12 * np.linspace(-1, 1, width, dtype=np.float32)[None, :, None] ** 2
+    flat = np.array(layout.colour, np.float32) * rows * columns
+    # a little noise: eight bits would show the slow gradient as bands
+    noise = np.random.Generator(np.random.PCG64(1)).normal(0, 0.6, flat.shape[:2]).astype(np.float32)
+    return np.asarray(np.clip(flat + noise[..., None] + 0.5, 0, 255), np.uint8)
+
+
+class Stage:
+    """Draws frames of one layout; keeps buffers, so it is not thread-safe."""
+
+    def __init__(self, plate: Plate, layout: Layout, behind: Image, found: Sequence[Cue] = ()) -> None:
+        if behind.shape != (layout.height_px, layout.width_px, 3):
+            raise SceneError("The background has another size than the frame.")
+        self._layout, self._alpha = layout, _faded(plate.alpha)
+        self._own = foreground(plate.picture, plate.alpha)
+        self._edge = (self._alpha < 0.98)[..., None]
+        self._behind = to_planes(behind)
+        self._box = _box(plate.picture, layout)
+        x0, y0, x1, y1 = self._box.frame
+        self._ground = np.ascontiguousarray(behind[y0:y1, x0:x1])
+        self._scale = layout.height_px / 1080
+        self._cues = [(cue, _subtitle(cue, layout)) for cue in found]
+
+    def planes(self, picture: Image, *, roll_deg: float, shift: npt.ArrayLike, time_s: float) -> Planes:
+        """One frame for the encoder; ``picture``: the plate's, articulated; ``shift`` in 1080-line pixels."""
+        height, width = picture.shape[:2]
+        own = np.where(self._edge, self._own, picture)
+        layered = np.dstack([own, (self._alpha * 255 + 0.5).astype(np.uint8)])
+        turn = cv2.getRotationMatrix2D((width / 2, height * 1.05), roll_deg, 1.0)
+        box = self._box
+        offset = np.asarray(shift, np.float64) * self._scale + (box.plate_x, box.plate_y)
+        turn = np.column_stack([turn[:, :2], turn[:, 2] + offset])
+        x0, y0, x1, y1 = box.frame
+        moved = cv2.warpAffine(layered, turn, (x1 - x0, y1 - y0), borderMode=cv2.BORDER_REPLICATE)
+        cover = moved[..., 3].astype(np.float32) / np.float32(255)
+        front = np.asarray(cv2.cvtColor(moved, cv2.COLOR_BGRA2BGR), np.uint8)
+        mixed = np.asarray(cv2.blendLinear(front, self._ground, cover, 1 - cover), np.uint8)
+        out = Planes(y=self._behind.y.copy(), u=self._behind.u.copy(), v=self._behind.v.copy())
+        part = to_planes(mixed)
+        out.y[y0:y1, x0:x1] = part.y
+        out.u[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] = part.u
+        out.v[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] = part.v
+        for cue, drawn in self._cues:
+            if cue.start_s <= time_s < cue.end_s:
+                drawn.blend(out)
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """The even rectangle of the frame that the person can reach, and where the plate lies in it."""
+
+    frame: tuple[int, int, int, int]
+    plate_x: int
+    plate_y: int
+
+
+def _box(picture: Image, layout: Layout) -> _Box:
+    height, width = picture.shape[:2]
+    reach = round(12 * layout.height_px / 1080) * 2
+    left = round(layout.width_px * layout.centre - width / 2)
+    top = layout.height_px - height
+    x0, y0 = max(0, left - reach) // 2 * 2, max(0, top - reach) // 2 * 2
+    x1 = min(layout.width_px, left + width + reach) // 2 * 2
+    return _Box((x0, y0, x1, layout.height_px), left - x0, top - y0)
+
+
+def _faded(alpha: Alpha) -> Alpha:
+    """The matte with its sides faded where the person runs out of the portrait."""
+    width = alpha.shape[1]
+    reach = max(2, round(width * SIDE_FADE))
+    ramp = np.clip(np.arange(width) / reach, 0, 1)
+    ramp = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    out = alpha.copy()
+    if alpha[:, 0].mean() > 0.02:
+        out *= ramp[None]
+    if alpha[:, -1].mean() > 0.02:
+        out *= ramp[None, ::-1]
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A subtitle as what is kept of the planes below and what is added."""
+
+    top: int
+    left: int
+    keep: npt.NDArray[np.float32]
+    add: npt.NDArray[np.float32]
+    keep_chroma: npt.NDArray[np.float32]
+
+    def blend(self, planes: Planes) -> None:
+        height, width = self.keep.shape
+        part = planes.y[self.top : self.top + height, self.left : self.left + width]
+        part[:] = (part * self.keep + self.add).astype(np.uint8)
+        for plane in (planes.u, planes.v):
+            half = plane[self.top // 2 : (self.top + height) // 2, self.left // 2 : (self.left + width) // 2]
+            half[:] = ((half - 128.0) * self.keep_chroma + 128.5).astype(np.uint8)
+
+
+def _subtitle(cue: Cue, layout: Layout) -> _Drawn:
+    size = max(14, round(min(layout.width_px, layout.height_px) * SUBTITLE_SHARE))
+    line = size + size // 3
+    height = (line * len(cue.lines) + size // 2) // 2 * 2
+    ink = np.zeros((height, layout.width_px, 3), np.uint8)
+    for number, text in enumerate(cue.lines):
+        across = _measure(text, size)
+        if across > layout.width_px:
+            raise SceneError(f"The subtitle {text!r} is wider than the frame.")
+        at = ((layout.width_px - across) // 2, line * number + size)
+        cv2.putText(ink, text, at, (255, 255, 255), _font(), size, SUBTITLE_WEIGHT)
+    white = ink[..., 0].astype(np.float32) / 255
+    rim = cv2.dilate(white, np.ones((5, 5), np.uint8)) * RIM
+    cover = np.maximum(rim, white).astype(np.float32)
+    half = cv2.resize(cover, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    top = round(layout.height_px * (1 - SUBTITLE_FLOOR) - height) // 2 * 2
+    added = 16 * cover + (235 - 16) * white + 0.5
+    return _Drawn(top, 0, 1 - cover, added.astype(np.float32), (1 - np.asarray(half, np.float32)))
+
+
+@cache
+def _font() -> cv2.FontFace:
+    return cv2.FontFace(FONT)
+
+
+def _measure(text: str, size: int) -> int:
+    probe = np.zeros((size * 2, 8, 3), np.uint8)
+    end, _ = cv2.putText(probe, text, (0, size), (255, 255, 255), _font(), size, SUBTITLE_WEIGHT)
+    return int(end[0])
