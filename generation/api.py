@@ -20,7 +20,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from audit.events import Actor
-from generation import delivery, selectors, services
+from generation import delivery, formats, selectors, services
 from generation.bodies import JobRequestSerializer, JobSerializer, MediaSerializer, MediaUploadSerializer
 from generation.models import JobState
 
@@ -125,8 +125,8 @@ class JobOutputView(APIView):
         job = selectors.job(job_id, tenant=actor.tenant)
         wanted = RANGE.fullmatch(request.headers.get("Range", ""))
         later_part = wanted is not None and int(wanted[1]) > 0
-        path = delivery.output_path(job) if later_part else services.download(job_id, by=actor)
-        name = f"{job.pk}.{'png' if job.output_mime == 'image/png' else 'mp4'}"
+        path = delivery.player_path(job) if later_part else services.download(job_id, by=actor)
+        name = f"{job.pk}.{formats.suffix(job.output_mime)}"
         if wanted is None:
             whole = FileResponse(
                 path.open("rb"), content_type=job.output_mime, as_attachment=True, filename=name

@@ -56,6 +56,12 @@ class JobRequestSerializer(serializers.Serializer[Any]):
     source_sha256 = serializers.RegexField(r"^[0-9a-f]{64}$", required=False)
     mode = serializers.ChoiceField(choices=sorted(MODES), default="balanced")
     callback_id = serializers.CharField(max_length=64, default="", allow_blank=True)
+    container = serializers.CharField(
+        max_length=8,
+        default="",
+        allow_blank=True,
+        help_text="Suffix of the output: mp4, mov or mkv of a clip, png or jpg of a picture.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Exactly one name of the footage."""
@@ -73,7 +79,16 @@ class JobRequestSerializer(serializers.Serializer[Any]):
             source_sha256=data.get("source_sha256"),
             **{
                 name: data[name]
-                for name in ("purpose", "channel", "territory", "language", "product", "mode", "callback_id")
+                for name in (
+                    "purpose",
+                    "channel",
+                    "territory",
+                    "language",
+                    "product",
+                    "mode",
+                    "callback_id",
+                    "container",
+                )
             },
         )
 
@@ -96,8 +111,9 @@ class JobSerializer(serializers.ModelSerializer[Job]):
         fields = [
             "id", "state", "progress", "chunks", "alarms", "code", "message", "hint", "reasons", "identity",
             "consent", "media", "source_sha256", "operation", "purpose", "channel", "territory", "language",
-            "product", "mode", "callback_id", "admission_index", "mark_id", "output_sha256", "output_bytes",
-            "output_mime", "manifest_sha256", "report", "links", "created", "started", "finished",
+            "product", "mode", "container", "callback_id", "admission_index", "mark_id", "output_sha256",
+            "output_bytes", "output_mime", "manifest_sha256", "report", "links", "created", "started",
+            "finished",
         ]  # fmt: skip
 
     def get_progress(self, job: Job) -> float:

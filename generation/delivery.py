@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from generation import blobs
-from generation.errors import JobStateError, NotFoundError, WithdrawnError
+from generation.errors import ExportError, JobStateError, NotFoundError, WithdrawnError
 from generation.models import Job, JobState
 from generation.sealing import Sealed
 
@@ -68,6 +68,18 @@ def output_path(job: Job) -> Path:
         NotFoundError: the file is gone.
     """
     return _path(job, job.output_sha256)
+
+
+def player_path(job: Job) -> Path:
+    """The delivered file for a player, which asks for parts of it; no entry in the log.
+
+    Raises:
+        ExportError: a copy without the visible label is only handed out whole, and logged each time.
+        WithdrawnError, JobStateError, NotFoundError: as ``output_path``.
+    """
+    if job.derived_from_id is not None:
+        raise ExportError(f"Job {job.id} made a copy without the visible label: it is not played here.")
+    return output_path(job)
 
 
 def poster_path(job: Job) -> Path:

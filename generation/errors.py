@@ -17,6 +17,7 @@ GenerationError
 │   ├── ExportOffError        this installation makes none
 │   ├── ExportInvalidError    the request for one is not complete
 │   └── ExportStateError      the request is in a state that does not allow it
+├── OutputFormatError         an output of this kind is not made of this footage
 └── SealError                 the output cannot be sealed, and so it is not delivered
 """
 
@@ -167,6 +168,13 @@ class ExportStateError(ExportError):
 
     code = "export.state"
     hint = "Read the request again."
+
+
+class OutputFormatError(GenerationError):
+    """An output of this kind is not made of this footage."""
+
+    code = "output.format"
+    hint = "Leave the container out, or ask for one that the message names."
 
 
 class SealError(GenerationError):

@@ -18,15 +18,17 @@ from audit.errors import EntryNotFoundError
 from audit.events import SYSTEM, Actor, ExportDelivered
 from consent import selectors as consents
 from generation import labelling, selectors
-from generation.errors import ExportError, ExportOffError, ExportStateError, JobStateError
+from generation.errors import ExportError, ExportOffError, ExportStateError, JobStateError, RoleError
 from generation.gate import authority
 from generation.models import Export, ExportState, Job, JobState
 
+REQUESTER, APPROVER = "legal", "business"
+"""Who asks for a copy and takes it, and who must agree."""
 RETENTION, RETENTION_DAYS = "art9-6m", 190
 """Six months have at most 184 days; the words about a recipient cannot be erased before."""
 SAME = (
     *("tenant", "identity_id", "media_id", "operation", "purpose", "channel", "territory", "language"),
-    *("product", "mode"),
+    *("product", "mode", "container"),
 )
 """What a copy has of its original; its source too, which the original's admission had settled."""
 
@@ -95,6 +97,20 @@ def require_approved(job: Job) -> Export:
         raise ExportStateError(f"Job {job.id} is not a copy of job {row.job_id}.")
     _require_logged(row, job)
     return row
+
+
+def require_handover(job: Job, *, by: Actor) -> None:
+    """Make sure that a delivered copy may be taken by this person now; each time is logged by the caller.
+
+    Raises:
+        RoleError: only legal may take it.
+        ExportOffError, ExportStateError: copies are off; it is not delivered.
+    """
+    if not by.has(REQUESTER):
+        raise RoleError(f"Copies without the visible label are handed out by the role {REQUESTER}.")
+    require_on()
+    if not Export.objects.filter(copy=job, tenant=by.tenant, state=ExportState.DELIVERED).exists():
+        raise ExportStateError(f"Job {job.id} has no delivered copy.")
 
 
 def deliver(job: Job, *, output: str, at: datetime) -> None:

@@ -132,6 +132,7 @@ def _order(job: Job) -> SealOrder:
         driving_commitment=footage[1],
         chain=loaded.keyring().credential_chain(),
         when=timezone.now(),
+        container=job.container,
     )
 
 

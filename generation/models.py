@@ -87,6 +87,7 @@ class Job(models.Model):
     language = models.CharField(max_length=16)
     product = models.CharField(max_length=64, blank=True)
     mode = models.CharField(max_length=16, default="balanced")
+    container = models.CharField(max_length=8, blank=True)
     callback_id = models.CharField(max_length=64, blank=True)
     decision_event = models.UUIDField(null=True, unique=True)
     decision = models.JSONField(default=dict)

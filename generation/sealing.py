@@ -15,8 +15,12 @@ from datetime import datetime
 from pathlib import Path
 
 import cv2
+import numpy as np
 
+from generation import formats
+from generation.engine.media.colour import from_planes, to_planes
 from generation.engine.media.decode import frames_at
+from generation.engine.media.image import decode_image
 from generation.engine.media.info import MediaInfo, MediaLimits
 from generation.engine.media.join import join
 from generation.engine.media.probe import probe
@@ -32,12 +36,14 @@ from watermark.invisible import Carrier
 from watermark.metadata import MP4_KEY, AigcLabel, embed_label
 from watermark.profiles import Mark
 from watermark.readback import read_back
+from watermark.visible import Label
 
 APPLICATION = "LKNS"
 """Our four characters of the AIGC provider code."""
 SMALL_WIDTH_PX = 640
 JPEG_QUALITY = 85
-MIME = {"mp4": "video/mp4", "png": "image/png"}
+OUTPUT_JPEG_QUALITY = 95
+"""Of an output; the mark of a still picture is read at 30 and above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +62,12 @@ class SealOrder:
     driving_commitment: str
     chain: CredentialChain
     when: datetime
+    container: str = ""
 
     @property
     def kind(self) -> str:
-        """``png`` for a picture, ``mp4`` for a clip."""
-        return "png" if self.info.still else "mp4"
+        """Suffix of the output."""
+        return formats.container(self.container, still=self.info.still)
 
     @property
     def aigc(self) -> AigcLabel:
@@ -97,7 +104,7 @@ class Sealed:
     @property
     def marks(self) -> tuple[str, ...]:
         """The marks that were read back from the file: all of them, in an export all but the visible."""
-        seen = (Mark.VISIBLE,) if self.label_seen else ()
+        seen: tuple[Mark, ...] = (Mark.VISIBLE,) if self.label_seen else ()
         seen += (Mark.SOUND,) if self.sound.state == MARKED else ()
         return tuple(str(mark) for mark in (*seen, Mark.INVISIBLE, Mark.AIGC, Mark.CREDENTIAL))
 
@@ -143,15 +150,18 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
         anchors_pem=order.chain.root_pem,
         visible=drawn(order.marks),
         visible_until_s=opening_s,
+        store=None if formats.holds_credential(order.kind) else manifest,
     )
     before, after = small_pictures(order.footage, order.info, signed, opening_s=opening_s)
+    if order.marks.label is None:
+        after = labelled(after)
     with signed.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return Sealed(
         path=signed,
         sha256=digest,
         size_bytes=signed.stat().st_size,
-        mime=MIME[order.kind],
+        mime=formats.mime(order.kind),
         manifest=manifest,
         poster=embed_label(after, order.aigc),  # it may leave the platform too
         before=before,
@@ -167,7 +177,10 @@ def _join(order: SealOrder, out: Path, finisher: SoundFinisher) -> None:
     if order.info.still:
         # A picture has its label in XMP, which our own writer puts there.
         join(order.chunks, audio_from=None, out=out, metadata={})
-        out.write_bytes(embed_label(out.read_bytes(), order.aigc))
+        data = out.read_bytes()
+        if order.kind == "jpg":
+            data = jpeg(decode_image(data), quality=OUTPUT_JPEG_QUALITY)
+        out.write_bytes(embed_label(data, order.aigc))
         return
     sound = order.footage if order.info.audio is not None else None
     tags = {MP4_KEY: order.aigc.to_json()}
@@ -205,17 +218,35 @@ def small_pictures(
     return _at(footage, info, share), _at(output, made, share)
 
 
+def labelled(poster: bytes) -> bytes:
+    """The small picture of a copy without the visible label, which pages show, with one."""
+    picture = decode_image(poster)
+    height, width = (side // 2 * 2 for side in picture.shape[:2])
+    planes = to_planes(np.ascontiguousarray(picture[:height, :width]))
+    Label(width, height).blend(planes.y, planes.u, planes.v)
+    return small_jpeg(from_planes(planes))
+
+
 def _at(path: Path, info: MediaInfo, share: float) -> bytes:
-    return jpeg(next(frames_at(path, info, [info.duration_s * share])).picture)
+    return small_jpeg(next(frames_at(path, info, [info.duration_s * share])).picture)
 
 
-def jpeg(picture: Image) -> bytes:
+def small_jpeg(picture: Image) -> bytes:
     """A picture as JPEG, at most 640 px wide."""
     height, width = picture.shape[:2]
     if width > SMALL_WIDTH_PX:
         size = SMALL_WIDTH_PX, max(1, round(height * SMALL_WIDTH_PX / width))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(picture.dtype, copy=False)
-    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return jpeg(picture, quality=JPEG_QUALITY)
+
+
+def jpeg(picture: Image, *, quality: int) -> bytes:
+    """A picture as JPEG.
+
+    Raises:
+        SealError: OpenCV could not write it.
+    """
+    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
-        raise SealError("A small picture could not be written.")
+        raise SealError("The picture could not be written as JPEG.")
     return data.tobytes()

@@ -22,7 +22,7 @@ from audit import services as audit
 from audit.events import Actor, OutputDownloaded
 from consent import selectors as consents
 from consent.errors import NotFoundError as ConsentNotFoundError
-from generation import blobs, delivery, queueing, selectors, transitions
+from generation import blobs, delivery, exporting, formats, queueing, selectors, transitions
 from generation.admitting import admit
 from generation.engine.errors import TooLargeError
 from generation.engine.media.info import MediaLimits
@@ -71,6 +71,8 @@ class JobRequest:
     callback_id: str = ""
     mode: str = "balanced"
     operation: str = "face_swap"
+    container: str = ""
+    """Suffix of the output, such as ``mov``; empty is ``mp4`` for a clip and ``png`` for a picture."""
 
 
 def upload(stream: BinaryIO, *, name: str = "", by: Actor) -> Media:
@@ -99,6 +101,7 @@ def submit(request: JobRequest, *, by: Actor) -> Job:
     Raises:
         RoleError: the actor may not request generations.
         NotFoundError: no such identity or media in this tenant.
+        ContainerError, OutputFormatError: the output cannot be of this kind.
         RefusedError: the gate refuses; the job is kept as refused and the decision logged.
     """
     _require_requester(by)
@@ -159,9 +162,12 @@ def download(job_id: str | uuid.UUID, *, by: Actor) -> Path:
         NotFoundError: no such job in this tenant, or the file is gone.
         WithdrawnError: its licence was revoked.
         JobStateError: it has no output.
+        RoleError, ExportError: a copy without the visible label, which not everybody may take.
     """
     job = transitions.lock(selectors.job(job_id, tenant=by.tenant).pk)
     path = delivery.output_path(job)
+    if exporting.is_export(job):
+        exporting.require_handover(job, by=by)
     audit.append(OutputDownloaded(job=job.id.hex, output=job.output_sha256), actor=by)
     return path
 
@@ -196,6 +202,7 @@ def _new_job(request: JobRequest, *, by: Actor) -> Job:
         language=request.language,
         product=request.product,
         mode=request.mode,
+        container=formats.container(request.container, still=media.kind == "image"),
         callback_id=request.callback_id,
     )
 

@@ -33,7 +33,6 @@ from generation.errors import (
 )
 from generation.models import Export, ExportState, Job
 
-REQUESTER, APPROVER = "legal", "business"
 DECLARATION = "art9/1"
 DECLARATIONS = {
     "en": (
@@ -78,7 +77,7 @@ def request(job_id: str | uuid.UUID, asked: ExportRequest, *, by: Actor) -> Expo
         ExportInvalidError: a field is missing, too long or holds personal numbers.
         ExportStateError: somebody has asked already.
     """
-    _require_role(by, REQUESTER)
+    _require_role(by, exporting.REQUESTER)
     job = selectors.job(job_id, tenant=by.tenant)
     job = Job.objects.select_for_update(of=("self",)).select_related("media").get(pk=job.pk)
     exporting.require_possible(job)
@@ -148,19 +147,6 @@ def reject(export_id: str | uuid.UUID, *, by: Actor) -> Export:
     return row
 
 
-def require_handover(job: Job, *, by: Actor) -> None:
-    """Make sure that a copy may be taken by this person now; each time is logged by the caller.
-
-    Raises:
-        RoleError: only legal may take it.
-        ExportOffError, ExportStateError: copies are off; it is not delivered.
-    """
-    _require_role(by, REQUESTER)
-    exporting.require_on()
-    if not Export.objects.filter(copy=job, tenant=by.tenant, state=ExportState.DELIVERED).exists():
-        raise ExportStateError(f"Job {job.id} has no delivered copy.")
-
-
 @transaction.atomic
 def erase_recipient(export_id: str | uuid.UUID, *, by: Actor) -> bool:
     """Erase who got a copy and why, once the time is over for which the law wants it kept.
@@ -169,7 +155,7 @@ def erase_recipient(export_id: str | uuid.UUID, *, by: Actor) -> bool:
         RoleError, NotFoundError: only legal may; no such request.
         ExportStateError: it is too early, or the request is not over.
     """
-    _require_role(by, REQUESTER)
+    _require_role(by, exporting.REQUESTER)
     row = selectors.export(export_id, tenant=by.tenant)
     over = row.state == ExportState.REJECTED or row.keep_until is not None
     if not over or (row.keep_until is not None and row.keep_until > timezone.now()):
@@ -191,7 +177,7 @@ def _require_role(by: Actor, role: str) -> None:
 
 def _undecided(export_id: str | uuid.UUID, *, by: Actor) -> Export:
     """The request, locked, when this person may decide on it."""
-    _require_role(by, APPROVER)
+    _require_role(by, exporting.APPROVER)
     found = selectors.export(export_id, tenant=by.tenant)
     row = Export.objects.select_for_update(of=("self",)).select_related("job__media").get(pk=found.pk)
     if row.requested_by == by.id:

@@ -184,6 +184,27 @@ def test_a_malformed_request_makes_no_job(
     assert not Job.objects.exists()
 
 
+@pytest.mark.parametrize(("container", "code"), [("avi", "watermark.container"), ("webm", "output.format")])
+def test_an_output_that_cannot_hold_its_label_makes_no_job(
+    client: APIClient, body: dict[str, Any], container: str, code: str
+) -> None:
+    answer = ask(client, {**body, "container": container})
+    assert (answer.status_code, answer.data["code"]) == (422, code)
+    assert not Job.objects.exists()
+
+
+def test_an_output_is_made_in_the_container_that_was_asked_for(
+    client: APIClient, body: dict[str, Any], work: Any
+) -> None:
+    answer = ask(client, {**body, "container": "mkv"})
+    work()
+    job = client.get(answer["Location"]).data
+    assert (job["state"], job["container"], job["output_mime"]) == ("done", "mkv", "video/x-matroska")
+    file = client.get(job["links"]["output"])
+    assert file["Content-Disposition"].endswith(f'{job["id"]}.mkv"')
+    assert b"".join(file.streaming_content)[:4] == b"\x1a\x45\xdf\xa3"
+
+
 @pytest.mark.parametrize(
     "change", [{"media": str(uuid.uuid4())}, {"identity": "idn_0000000000000000"}], ids=["media", "identity"]
 )

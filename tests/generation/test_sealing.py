@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from generation import planner, sealing
+from generation import formats, planner, sealing
 from generation.engine.errors import MediaError
 from generation.engine.media.chunks import whole
 from generation.engine.media.colour import to_planes
@@ -20,7 +20,7 @@ from generation.engine.media.decode import read_frames
 from generation.engine.media.encode import EncodeSettings, open_writer
 from generation.engine.media.info import MediaInfo, MediaLimits
 from generation.engine.media.probe import probe
-from generation.errors import SealError
+from generation.errors import OutputFormatError, SealError
 from generation.marking import Finisher, MarkPlan, drawn, unpacked
 from generation.sealing import SealOrder
 from tests.generation import fakes
@@ -30,7 +30,13 @@ from watermark.c2pa import C2paState, ConsentStatement, ManifestInput
 from watermark.c2pa import read as read_credential
 from watermark.c2pa import sign as sign_credential
 from watermark.credentials import make_chain
-from watermark.errors import MarkUnreadableError, UnsupportedFrameError, VisibleLabelLostError, WatermarkError
+from watermark.errors import (
+    ContainerError,
+    MarkUnreadableError,
+    UnsupportedFrameError,
+    VisibleLabelLostError,
+    WatermarkError,
+)
 from watermark.invisible import Carrier
 from watermark.metadata import AigcLabel, read_label
 from watermark.payload import MarkKeys
@@ -280,7 +286,60 @@ def test_a_picture_is_sealed_as_png(tmp_path: Path, carrier: Carrier, order: Sea
         )
 
 
+@pytest.mark.parametrize(("suffix", "mime"), [("mov", "video/quicktime"), ("mkv", "video/x-matroska")])
+def test_a_clip_is_sealed_in_another_container(
+    order: SealOrder, tmp_path: Path, suffix: str, mime: str
+) -> None:
+    sealed = sealing.seal(replace(order, container=suffix), folder=tmp_path / "sealed")
+    assert (sealed.mime, sealed.path.suffix) == (mime, f".{suffix}")
+    assert read_label(sealed.path).text == order.aigc.to_json()
+    beside = sealed.manifest if suffix == "mkv" else None
+    found = read_credential(sealed.path, order.chain.root_pem, store=beside)
+    assert (found.state, found.mark_id) == (C2paState.TRUSTED, order.marks.mark_id)
+    assert len(sealed.label_seen) == 3
+
+
+def test_a_picture_is_sealed_as_jpeg(tmp_path: Path, carrier: Carrier, order: SealOrder) -> None:
+    path = tmp_path / "footage.png"
+    path.write_bytes(fakes.portrait(fakes.GREEN))
+    info = probe(path, MediaLimits())
+    plan = planner.marks(path, info, carrier=carrier, requirement=LAW)
+    chunk, finish = tmp_path / "00000-1.png", Finisher(plan, carrier)
+    render(path, info, chunk, finish)
+    finish.write_track(chunk)
+    picture = replace(order, chunks=(chunk,), footage=path, info=info, marks=plan, container="jpg")
+    sealed = sealing.seal(picture, folder=tmp_path / "sealed")
+    assert sealed.mime == "image/jpeg"
+    assert sealed.path.read_bytes()[:3] == b"\xff\xd8\xff"
+    assert read_label(sealed.path).label is not None
+    assert read_credential(sealed.path, order.chain.root_pem).state is C2paState.TRUSTED
+
+
+@pytest.mark.parametrize(
+    ("name", "still", "error"),
+    [
+        ("avi", False, ContainerError),
+        ("gif", True, ContainerError),
+        ("../mp4", False, ContainerError),
+        ("webm", False, OutputFormatError),
+        ("wav", False, OutputFormatError),
+        ("png", False, OutputFormatError),
+        ("mp4", True, OutputFormatError),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_by_name(name: str, still: bool, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        formats.container(name, still=still)
+
+
+def test_every_container_that_is_offered_has_a_type_and_a_name() -> None:
+    assert (formats.container("", still=False), formats.container("", still=True)) == ("mp4", "png")
+    for name in (*formats.CLIPS, *formats.PICTURES):
+        assert formats.suffix(formats.mime(name)) == name
+    assert formats.suffix("text/html") == "bin"
+
+
 def test_small_pictures_are_small() -> None:
-    data = sealing.jpeg(np.zeros((1080, 1920, 3), np.uint8))
+    data = sealing.small_jpeg(np.zeros((1080, 1920, 3), np.uint8))
     assert data[:2] == b"\xff\xd8"
     assert len(data) < 20_000

@@ -13,7 +13,6 @@ from audit import selectors as log
 from audit.leaf import KeyKind
 from generation import selectors, services, transitions
 from generation.models import Job
-from generation.sealing import MIME
 from watermark.metadata import read_label
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
@@ -33,7 +32,7 @@ def test_a_permitted_job_becomes_one_marked_and_logged_file(
     assert (job.state, job.code, job.message) == ("done", "", ""), job.message
     path = services.download(job.pk, by=studio.by["requester"])
     assert hashlib.sha256(path.read_bytes()).hexdigest() == job.output_sha256
-    assert job.output_mime == MIME["mp4"]
+    assert job.output_mime == "video/mp4"
     with av.open(str(path)) as opened:
         assert sum(1 for _ in opened.decode(video=0)) == 50
     with av.open(str(path)) as opened:

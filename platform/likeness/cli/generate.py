@@ -50,6 +50,7 @@ def swap(args: argparse.Namespace, printer: Printer) -> Result:
             channel=args.channel,
             territory=args.territory,
             language=args.language,
+            container=args.out.suffix.lower().lstrip("."),
         )
         job = services.submit(request, by=by)
         printer.progress(f"job {job.id} submitted")

@@ -11,7 +11,13 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 BLOCK_BYTES = 256 * 1024
-SUFFIXES = {"video/mp4": ".mp4", "image/png": ".png", "image/jpeg": ".jpg"}
+SUFFIXES = {
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/x-matroska": ".mkv",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+}
 """Kinds that the portal hands out; anything else goes out as plain bytes."""
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 

@@ -1,0 +1,42 @@
+"""Which container an output gets: decided when the job is asked for, before any work on it."""
+
+from __future__ import annotations
+
+from generation.errors import OutputFormatError
+from watermark import containers
+
+CLIPS = ("mp4", "mov", "mkv")
+"""What the engine's ``join`` writes; the first is the default. WebM does not take the engine's H.264."""
+PICTURES = ("png", "jpg")
+
+
+def container(name: str, *, still: bool) -> str:
+    """The container of an output, by the suffix that is asked for; empty asks for the default.
+
+    Raises:
+        ContainerError: a file of this name cannot hold the AIGC label.
+        OutputFormatError: it could, but is not written here, or not of this footage.
+    """
+    offered = PICTURES if still else CLIPS
+    if not name:
+        return offered[0]
+    containers.output_kind(name)
+    if name not in offered:
+        footage = "a picture" if still else "a clip"
+        raise OutputFormatError(f"No {name[:8]!r} is made of {footage}; {', '.join(offered)} are.")
+    return name
+
+
+def mime(name: str) -> str:
+    """The media type of a container."""
+    return containers.output_kind(name).value
+
+
+def suffix(mime_type: str) -> str:
+    """The name of a file of this media type ends so."""
+    return next((name for name in (*CLIPS, *PICTURES) if mime(name) == mime_type), "bin")
+
+
+def holds_credential(name: str) -> bool:
+    """False where the credential lies beside the file: Matroska has no place for it."""
+    return containers.output_kind(name) not in containers.SIDECAR_ONLY
