@@ -17,7 +17,18 @@ from generation.errors import RefusedError
 from likeness import env
 from likeness.cli.output import Exit, Printer, Result
 
-FAMILIES = ("demo", "serve", "consent", "generate", "provenance", "audit", "witness", "weights", "accounts")
+FAMILIES = (
+    "demo",
+    "serve",
+    "consent",
+    "generate",
+    "provenance",
+    "rejoin",
+    "audit",
+    "witness",
+    "weights",
+    "accounts",
+)
 """Modules of this package, each with ``register(verbs)``; the order is that of the help text."""
 
 log = logging.getLogger(__name__)
