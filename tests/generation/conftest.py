@@ -143,6 +143,12 @@ class Studio:
     def __init__(self, people: dict[str, Any], home: Path) -> None:
         self.people, self.home = people, home
         self.by = {name: user.actor for name, user in people.items()}
+        self.plain_use = {
+            "purpose": "product_explainer",
+            "channel": "branch_screen",
+            "territory": "CN",
+            "language": "zh",
+        }
 
     def submit_consent(
         self, picture: bytes, *, kind: str = "likeness", status: str = "living", **changes: Any

@@ -147,7 +147,7 @@ class JobOutputView(Page):
         """Send the range that the player asked for."""
         job = selectors.job(job_id, tenant=self.tenant)
         wanted = request.headers.get("Range", "")
-        return inline(delivery.output_path(job), content_type=job.output_mime, wanted=wanted)
+        return inline(delivery.player_path(job), content_type=job.output_mime, wanted=wanted)
 
 
 class JobPosterView(Page):
