@@ -18,6 +18,7 @@ AuditError
 │   └── SigningFrozenError a log that a witness caught: nothing is signed until a person decides
 ├── SignerUnavailableError a key service that does not answer
 ├── KeyRotationError       a key that cannot be added or retired now
+├── RestoreError           a log whose lost end cannot be put back, or that is not to be opened anew
 ├── LogKeyMissingError     a log whose public key is not published yet
 ├── CheckStateError        a check that cannot go on from where it was told to
 ├── TimestampError         a timestamp, or an authority, that cannot be used
@@ -128,10 +129,10 @@ class SignerRefusedError(AuditError):
 
     code = "audit.signer_refused"
     hint = (
-        "The database was restored to an older state, or edited. There are two safe ways on. Replay the"
-        " missing entries from a newer backup or a standby and start again; or keep this log as it is and"
-        " open another under a new LIKENESS_LOG_ORIGIN, in a new database and home. Never reset or delete"
-        " the signer's mark."
+        "The database was restored to an older state, or edited. There are two safe ways on. Put the missing"
+        " entries back from a copy that `likeness audit export` made on a standby or earlier: `likeness audit"
+        " replay DIR`; or, where they are lost, go on under a new name that says so: `likeness audit reopen"
+        " --origin NEW`. Never reset or delete the signer's mark."
     )
 
 
@@ -159,6 +160,13 @@ class KeyRotationError(AuditError):
     hint = (
         "`likeness audit keys` shows which keys sign; retire a key only after both have signed a checkpoint."
     )
+
+
+class RestoreError(AuditError):
+    """A log whose lost end cannot be put back from a copy, or that must not be opened under a new origin."""
+
+    code = "audit.restore"
+    hint = "Run `likeness audit check`; what was edited is not restored, but investigated."
 
 
 class LogKeyMissingError(AuditError):

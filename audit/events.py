@@ -32,11 +32,29 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogOpened(Event):
-    """A new log began; the first entry of every log."""
+    """A new log began; the first entry of every log.
+
+    One that goes on from a log whose end was lost names that one, what was signed of it last, and how many of
+    its entries are kept before this one; `previous_note` is the SHA-256 of the signed note.
+    """
 
     type = "log.opened"
     origin: str
     key: str = ""
+    previous: str = ""
+    previous_size: int = 0
+    previous_root: str = ""
+    previous_note: str = ""
+    kept: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRestored(Event):
+    """The lost end of the log was put back from a signed copy: entries from `kept` to `size`."""
+
+    type = "log.restored"
+    kept: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,7 +390,7 @@ class ExportErased(Event):
 TYPES: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
-        *(LogOpened, LogResumed, KeyAdded, KeyRetired, AuditQueried, AuditDisclosed),
+        *(LogOpened, LogRestored, LogResumed, KeyAdded, KeyRetired, AuditQueried, AuditDisclosed),
         *(IdentityEnrolled, SubjectErased),
         *(ConsentSubmitted, ConsentApproved, ConsentRejected, ConsentRevoked, ConsentExpired),
         *(FaceBlocked, FaceUnblocked),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -19,7 +20,9 @@ _COSIGNED = """
     SELECT size, note || string_agg(line, '' ORDER BY witness)
     FROM (
       SELECT DISTINCT ON (size, witness) size, witness, line FROM audit_cosignature
-      WHERE size IN (SELECT DISTINCT size FROM audit_cosignature ORDER BY size DESC LIMIT %s)
+      WHERE size IN (
+        SELECT DISTINCT size FROM audit_cosignature JOIN audit_checkpoint USING (size)
+        WHERE starts_with(note, %s) ORDER BY size DESC LIMIT %s)
       ORDER BY size, witness, time DESC
     ) AS newest JOIN audit_checkpoint USING (size)
     GROUP BY size, note ORDER BY size DESC
@@ -94,7 +97,7 @@ def cosigned(known: Policy | None) -> Cosigned | None:
     if known is None or known.quorum == NO_QUORUM:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(_COSIGNED, [LOOK_BACK])
+        cursor.execute(_COSIGNED, [f"{settings.LIKENESS_LOG_ORIGIN}\n", LOOK_BACK])
         heads: list[tuple[int, str]] = cursor.fetchall()
     for size, note in heads:
         when = _satisfied(known, note)

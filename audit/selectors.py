@@ -215,7 +215,8 @@ def stamps(limit: int, before: int | None = None) -> list[TimestampView]:
 
 def stamped(index: int, *, within: int) -> int:
     """The size of the first stamped head that holds an entry, of those up to a size; 0 for none."""
-    sizes = Timestamp.objects.filter(size__gt=index, size__lte=within).order_by("size")
+    ours = Checkpoint.objects.filter(size__gt=index, size__lte=within, note__startswith=f"{log_key().name}\n")
+    sizes = Timestamp.objects.filter(size__in=ours.values("size")).order_by("size")
     return sizes.values_list("size", flat=True).first() or 0
 
 

@@ -8,7 +8,7 @@
 import logging
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -97,12 +97,7 @@ class Sequencer:
         Raises:
             SignerRefusedError: the database holds less than, or other than, what was signed before.
         """
-        with self._connection.cursor() as cursor:
-            size = store.size(cursor)
-            edge = Edge.load(size, store.reader(cursor))
-            last = store.bodies(cursor, size - size % leaf.BLOCK, size)
-            self._end = _End(edge, leaf.keys_of(last))
-            self._signed = store.signed_size(cursor)
+        self.load()
         mark = self._signer.mark()
         if mark is None and self._signed:
             raise SignerRefusedError(
@@ -113,6 +108,24 @@ class Sequencer:
         if self.size == 0:
             self._open()
         self.publish()
+
+    def load(self) -> None:
+        """Read where the log ends."""
+        with self._connection.cursor() as cursor:
+            size = store.size(cursor)
+            edge = Edge.load(size, store.reader(cursor))
+            last = store.bodies(cursor, size - size % leaf.BLOCK, size)
+            self._end = _End(edge, leaf.keys_of(last))
+            self._signed = store.signed_size(cursor)
+
+    def take(self, batches: Iterable[Sequence[bytes]], *, check: Callable[[Edge], None]) -> None:
+        """Write entries that come from no outbox, in one transaction; `check` may refuse a batch."""
+        with self._connection.transaction():
+            for bodies in batches:
+                read = [(leaf.read(body), body) for body in bodies]
+                new = [_New(said.event_id, body, leaf.keys(body, said)) for said, body in read]
+                self._end = self._write(new)  # a refused writer is not used again
+                check(self._end.edge)
 
     def _open(self) -> None:
         origin, event_id = self._signer.key.name, uuid.uuid4()

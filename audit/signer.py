@@ -174,11 +174,18 @@ def published_key() -> VerifierKey:
     return VerifierKey.parse(path.read_text(encoding="utf-8").rstrip("\n"))
 
 
+def past_homes() -> tuple[Path, ...]:
+    """Where the signers of origins lie that this installation went on from, the oldest first."""
+    found = [path for path in home().parent.glob(f"{home().name}.*") if path.suffix[1:].isdigit()]
+    return tuple(sorted(found, key=lambda path: int(path.suffix[1:])))
+
+
 def published_keys() -> tuple[VerifierKey, ...]:
-    """Every key that ever signed this log, the oldest first.
+    """Every key that ever signed this log, the oldest first, and then those of origins that it goes on from.
 
     Raises:
         LogKeyMissingError: no sequencer ever started here.
     """
     published = published_key()
-    return tuple(key.key for key in keys.read(home())) or (published,)
+    past = tuple(key.key for place in past_homes() for key in keys.read(place))
+    return (*(tuple(key.key for key in keys.read(home())) or (published,)), *past)

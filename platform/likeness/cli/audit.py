@@ -52,6 +52,14 @@ def register(verbs: Verbs) -> None:
         help="a key of a hardware security module: pkcs11:token=NAME;object=NAME?module-path=/LIBRARY.so",
     )
     add_verb(actions, "retire", "End a rotation: the old key signs no more.", retire)
+    replaying = add_verb(
+        actions, "replay", "After a restored database: put the missing entries back from a copy.", replay
+    )
+    replaying.add_argument("directory", type=Path, help="what `likeness audit export` wrote")
+    reopening = add_verb(
+        actions, "reopen", "After a restored database: go on under a new name that says so.", reopen
+    )
+    reopening.add_argument("--origin", required=True, metavar="NEW", help="such as bank.example/audit/2")
     add_verb(actions, "stamp", "Have the configured authority stamp the newest head now.", stamp)
     listing = add_verb(actions, "stamps", "Show the stamped heads, newest first.", stamps)
     listing.add_argument("--limit", type=int, default=20, metavar="NUMBER")
@@ -184,3 +192,33 @@ def disclose(args: argparse.Namespace, _printer: Printer) -> Result:
 
     told = disclosures.disclose(args.index, by=actor(args, "auditor", "legal"))
     return Result({"index": args.index, "salt": told.salt, "jcs": told.jcs}, [told.jcs, f"salt {told.salt}"])
+
+
+def replay(args: argparse.Namespace, _printer: Printer) -> Result:
+    """The platform must be down; every index stays what it was."""
+    open_platform()
+    from audit import restoring, sequencer
+
+    with sequencer.connect() as connection:
+        done = restoring.replay(connection, args.directory)
+    lines = [
+        f"The entries from {done.kept} to {done.size} are back, and the log is signed again.",
+        "What they tell of may be missing in the other tables: the entry log.restored says where.",
+    ]
+    return Result({"kept": done.kept, "size": done.size}, lines)
+
+
+def reopen(args: argparse.Namespace, _printer: Printer) -> Result:
+    """The platform must be down; the entries that are missing stay lost, and the log says so."""
+    open_platform()
+    from audit import restoring, sequencer
+
+    old = settings.LIKENESS_LOG_ORIGIN
+    with sequencer.connect() as connection:
+        key = restoring.reopen(connection, origin=args.origin)
+    lines = [
+        f"The log goes on as {args.origin}; nothing is signed as {old} any more. Its key: {key.key}",
+        f"Set LIKENESS_LOG_ORIGIN={args.origin}, give the key to witnesses and auditors, then start again.",
+        "Keep the old signer's directory beside the new one: it shows what was signed under the old name.",
+    ]
+    return Result({"origin": args.origin, "previous": old, "vkey": str(key.key)}, lines)

@@ -21,6 +21,7 @@ class Told:
 EVENTS: dict[str, Told] = {
     "log.opened": Told("", "log", _("The log was opened")),
     "key.added": Told("", "shield", _("A key was published")),
+    "log.restored": Told("bad", "undo", _("The lost end of the log was put back")),
     "log.resumed": Told("bad", "alert", _("The log went on after it was frozen")),
     "key.retired": Told("", "shield", _("A key was retired")),
     "audit.queried": Told("", "search", _("The log was searched")),
