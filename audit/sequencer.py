@@ -248,7 +248,7 @@ def connect() -> Connection:
 
 
 def run(stop: threading.Event, *, batch: int = 1000, poll_s: float = 0.015) -> None:
-    """Sequence until `stop` is set; a lost database is waited for.
+    """Sequence until `stop` is set; a lost database and a full disk are waited for.
 
     Raises:
         SignerRefusedError: the database does not extend what was signed, or a witness refused it; nobody but
@@ -265,6 +265,11 @@ def run(stop: threading.Event, *, batch: int = 1000, poll_s: float = 0.015) -> N
                 stop.wait(RETRY_S)
             except SignerUnavailableError as error:
                 log.error("%s Entries wait unsigned.", error)
+                stop.wait(RETRY_S)
+            except (
+                OSError
+            ):  # a full disk under the signer's mark: nothing was signed that it does not remember
+                log.exception("the signer cannot write; entries wait unsigned")
                 stop.wait(RETRY_S)
     finally:
         pusher.stop()

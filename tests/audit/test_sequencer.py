@@ -1,11 +1,15 @@
+import errno
+import os
 import threading
+import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 
-from audit import checkpoint, leaf, merkle, sequencer, services, signer, store
-from audit.errors import SequencerBusyError, SignerRefusedError
+from audit import checkpoint, fsck, keys, leaf, merkle, selectors, sequencer, services, signer, store
+from audit.errors import ReceiptTimeoutError, SequencerBusyError, SignerRefusedError
 from audit.events import Actor, GenerationQueued
 from audit.sequencer import Sequencer
 from audit.tiles import TileTree
@@ -211,6 +215,97 @@ def test_lost_mark_is_refused_and_not_begun_anew(writer, connection):
     (signer.home() / signer.MARK_FILE).unlink()
     with pytest.raises(SignerRefusedError, match="remembers none"):
         Sequencer(connection, signer=signer.local()).start()
+
+
+def test_body_beyond_65535_bytes_never_gets_in(live_database):
+    event_id = uuid.uuid4()
+    body = f'{{"event_id":"{event_id}","x":"{"x" * 65_536}"}}'.encode()
+    with pytest.raises(IntegrityError, match="body_size"):
+        put(event_id, body)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"event_id":"00000000-0000-0000-0000-000000000000"}', b"\xff\xfe"])
+def test_body_without_its_own_id_never_gets_in(live_database, body):
+    with pytest.raises(IntegrityError, match="body_id"):
+        put(uuid.uuid4(), body)
+
+
+def test_same_event_twice_in_one_batch_is_refused_by_the_outbox(live_database):
+    [event_id] = append()
+    with pytest.raises(IntegrityError, match="event_id"):
+        put(event_id, f'{{"event_id":"{event_id}"}}'.encode())
+
+
+def test_clock_that_runs_backwards_does_not_change_the_order(writer):
+    now, ids = datetime.now(UTC), [uuid.uuid4() for _ in range(40)]
+    for number, event_id in enumerate(ids):
+        at = now - timedelta(hours=number)
+        put(event_id, leaf.encode(GenerationQueued(job="job-1"), actor=ACTOR, event_id=event_id, at=at))
+    drain(writer, 7)
+    logged = ask("default", "SELECT event_id FROM audit_entry WHERE idx > 0 ORDER BY idx")
+    assert [row[0] for row in logged] == ids
+    assert fsck.check() == []
+
+
+@pytest.fixture
+def at_work(live_database, home):
+    """The loop beside the test, which tries again at once."""
+    stop = threading.Event()
+    thread = threading.Thread(target=sequencer.run, args=(stop,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequencer, "RETRY_S", 0.02)
+        thread.start()
+        yield
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+FULL = """
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON {} FOR EACH STATEMENT EXECUTE FUNCTION full_disk();
+    ALTER TABLE {} ENABLE ALWAYS TRIGGER full_disk
+"""
+
+
+def wait_for(text, caplog):
+    deadline = time.monotonic() + 20
+    while text not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert text in caplog.text
+
+
+@pytest.mark.parametrize("table", ["audit_entry", "audit_key", "audit_checkpoint"])
+def test_full_disk_under_the_database_loses_nothing(at_work, caplog, table):
+    first = append()
+    selectors.receipt(first[0], timeout_s=20)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(FULL.format(table, table))
+    rest = append(leaf.BLOCK)
+    wait_for("No space left on device", caplog)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("DROP FUNCTION full_disk CASCADE")
+    selectors.receipt(rest[-1], timeout_s=20)
+    logged = ask("default", "SELECT event_id FROM audit_entry WHERE idx > 0 ORDER BY idx")
+    assert [row[0] for row in logged] == first + rest
+    assert fsck.check() == []
+
+
+def test_full_disk_under_the_signer_signs_nothing_and_loses_nothing(at_work, caplog, monkeypatch):
+    selectors.receipt(append()[0], timeout_s=20)
+
+    def full(path, text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "replace_file", full)
+        [event_id] = append()
+        wait_for("the signer cannot write", caplog)
+        with pytest.raises(ReceiptTimeoutError, match="not signed"):
+            selectors.receipt(event_id, timeout_s=0)
+    assert selectors.receipt(event_id, timeout_s=20).index == 2
+    assert fsck.check() == []
 
 
 def test_run_waits_for_the_lock_and_stops_when_told(writer):
