@@ -1,4 +1,4 @@
-"""What a log of a million entries costs: filling it, proofs, search, a whole check, and storage.
+"""What a log of a million entries costs: filling it, proofs, search, a bundle, a whole check, and storage.
 
     python -m tests.bench.bench_audit_size [--entries 1000000]
 
@@ -13,11 +13,14 @@ import argparse
 import json
 import os
 import random
+import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 import uuid
+import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,7 +28,7 @@ from typing import Any
 
 from tests.bench.bench_audit import setup
 
-BULK, BATCH, PROOFS, SEARCHES = 50_000, 1000, 300, 100
+BULK, BATCH, PROOFS, SEARCHES, BUNDLED = 50_000, 1000, 300, 100, 300
 PER_JOB, PEOPLE = 5, 1000
 TABLES = ("audit_entry", "audit_tile", "audit_key", "audit_checkpoint")
 
@@ -142,9 +145,37 @@ def searches(entries: int) -> dict[str, Any]:
         "by_output_ms": lambda: selectors.entries(KeyKind.OUTPUT, f"{at():064x}"),
         "by_job_ms": lambda: selectors.entries(KeyKind.JOB, f"{at() // PER_JOB:032x}"),
         "by_actor_100_ms": lambda: selectors.latest(100, about=(KeyKind.ACTOR, f"usr_{at() % PEOPLE:016x}")),
+        "by_model_100_ms": lambda: selectors.latest(100, about=(KeyKind.MODEL, "1" * 64)),
+        "by_model_nowhere_ms": lambda: selectors.latest(100, about=(KeyKind.MODEL, "f" * 64)),
         "newest_of_tenant_50_ms": lambda: selectors.latest(50, before=at(), tenant="bench"),
     }
     return {name: quantiles([timed(work) for _ in range(SEARCHES)]) for name, work in asked.items()}
+
+
+def verification(entries: int) -> dict[str, Any]:
+    """A bundle of 300 entries, and its own verifier in a process of its own, with its start."""
+    from audit import export, signer
+
+    with tempfile.TemporaryDirectory() as place:
+        path, vkey = Path(place) / "bundle.zip", Path(place) / "log.vkey"
+        vkey.write_text(f"{signer.published_key()}\n", encoding="utf-8")
+        indexes = random.sample(range(entries), min(BUNDLED, entries))
+        written_s = timed(lambda: export.bundle(path, indexes=indexes))
+        with zipfile.ZipFile(path) as bundle:
+            bundle.extract("verify.py", place)
+        command = [sys.executable, "-S", "-I", f"{place}/verify.py", str(path), "--vkey", str(vkey)]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        verified_s = timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "bundle_entries": len(indexes),
+            "bundle_kb": path.stat().st_size // 1000,
+            "bundle_written_s": round(written_s, 2),
+            "bundle_verified_s": round(verified_s, 2),
+            "bundle_verified_cpu_s": round(
+                after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2
+            ),
+        }
 
 
 def check(processes: int) -> dict[str, Any]:
@@ -197,6 +228,7 @@ def main() -> None:
             lambda: storage(entries),
             lambda: proofs(entries),
             lambda: searches(entries),
+            lambda: verification(entries),
             lambda: check(2),
         ):
             sys.stdout.write(json.dumps(part()) + "\n")
