@@ -110,6 +110,8 @@ class _Search:
         for each in keys:
             self.groups.setdefault(each.sync, []).append(SoundCarrier(each))
         self.evidence = Evidence()
+        self.samples = 0
+        """Samples that were heard; the evidence may lag a little."""
         self.kept: list[Residual] = []
         self.accepted: dict[int, float] = {}
         self.decodes, self.spent, self.broken = 0, False, ""
@@ -126,7 +128,7 @@ class _Search:
             return self._report(_Finding(), "no keys or no time were given")
         found = self._listen(path, seconds_limit)
         if not self.evidence.total.any():
-            return self._report(found, "mute" if self.evidence.samples else "no sound")
+            return self._report(found, "mute" if self.samples else "no sound")
         # Pilots at this speed and no tag: too weak, or of an unknown tenant; other speeds do not help.
         if found.mark_id is None and found.z < SUSPECT and not self.out_of_time():
             found = otherwise(self, found)
@@ -142,6 +144,7 @@ class _Search:
         best, residuals, due = _Finding(), Residuals(), FIRST_ATTEMPT_S * RATE_HZ
         try:
             for pcm in listen(path, rate_hz=RATE_HZ, seconds_limit=seconds_limit):
+                self.samples += len(pcm)
                 self._add(residuals.feed(pcm))
                 if self.evidence.samples >= due:
                     due = 2 * self.evidence.samples
@@ -149,7 +152,7 @@ class _Search:
                 if best.mark_id is not None or self.out_of_time():
                     return best
         except UnreadableError as error:
-            if not self.evidence.samples:
+            if not self.samples:
                 raise
             self.broken = str(error)
         self._add(residuals.flush())
@@ -187,7 +190,7 @@ class _Search:
         return _Finding(heard.z, mark_id, carrier, place)
 
     def _report(self, found: _Finding, nothing: str) -> SoundRead:
-        heard_s = self.evidence.samples / RATE_HZ
+        heard_s = self.samples / RATE_HZ
         reason = nothing or self.broken or ("the time was spent before all was tried" if self.spent else "")
         if found.mark_id is None and not reason and heard_s < SECONDS_MIN:
             reason = f"shorter than {SECONDS_MIN:.0f} s"

@@ -1,7 +1,7 @@
 """Speech-like sound made in code, for there is no recorded speech here: a pulse train through formants.
 
 Syllables of a vowel with a moving pitch, hissing and stopped consonants between them, pauses for breath, and
-a room's noise 40 dB below. It has what matters to the mark: harmonics, formants, gaps, and a falling spectrum.
+a room's noise 40 dB below. It has what matters to the mark: harmonics, formants, gaps, a falling spectrum.
 """
 
 import numpy as np
@@ -30,11 +30,11 @@ def speech(seconds, *, rate_hz=16_000, pitch_hz=115.0, size=1.0, seed=0):
     parts, count, at = [], 0, 0
     while count < seconds * rate_hz:
         at += 1
-        parts.append(_consonant(rng, rate_hz))
-        parts.append(_vowel(rng, rate_hz, pitch_hz, size))
+        syllable = [_consonant(rng, rate_hz), _vowel(rng, rate_hz, pitch_hz, size)]
         if at % 7 == 0:
-            parts.append(np.zeros(int(rng.uniform(0.25, 0.5) * rate_hz)))
-        count += sum(map(len, parts[-3:]))
+            syllable.append(np.zeros(int(rng.uniform(0.25, 0.5) * rate_hz)))
+        parts += syllable
+        count += sum(map(len, syllable))
     sound = np.concatenate(parts)[: int(seconds * rate_hz)]
     sound += rng.normal(0, sound.std() * 10 ** (ROOM_DB / 20), len(sound))
     return (sound * (0.5 / np.abs(sound).max())).astype(np.float32)
