@@ -72,7 +72,7 @@ class Finisher:
         del index
         if self._label and self._plan and self._plan.shows(time_s):
             self._label.blend(planes.y, planes.u, planes.v)
-        self._embedder.embed(planes.y)
+        self._embedder.embed(planes.y, time_s)
         if time_s >= self._due_s:
             self._due_s = float(int(time_s) + 1)
             self._track.append((time_s, thumbnail(planes.y)))

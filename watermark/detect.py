@@ -170,8 +170,8 @@ def _upright(
 ) -> Finding:
     """Add frame after frame and try where it costs little: the sum is decoded, not the frames."""
     found = Finding()
-    for luma, key in frames.spread(path, frame_limit):
-        evidence.add(luma, key=key)
+    for luma, _, second in frames.spread(path, frame_limit):
+        evidence.add(luma, time_s=second)
         if len(evidence.frames) in ATTEMPTS:
             found = _better(found, at_identity(groups, evidence, tally, (0,)))
         if found.mark_id is not None or tally.out_of_time():
@@ -180,14 +180,8 @@ def _upright(
 
 
 def _anywhere(groups: list[list[Carrier]], evidence: Evidence, tally: Tally, found: Finding) -> Finding:
-    """The whole search, over the key frames alone and over all frames.
-
-    Inter frames of a moving picture drag the mark along and blur the sum; in a still one they help.
-    """
-    for part in evidence.parts():
-        if found.mark_id is None and not tally.out_of_time():
-            found = _better(found, everywhere(groups, part, tally))
-    return found
+    """The whole search."""
+    return _better(found, everywhere(groups, evidence, tally))
 
 
 def _better(one: Finding, other: Finding) -> Finding:

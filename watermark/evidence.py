@@ -1,4 +1,4 @@
-"""The frames of one clip that a search looks at, added up: noise and picture average out, the mark stays."""
+"""The frames of one clip that a search looks at: noise and picture average out over them, the mark stays."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import cv2
 import numpy as np
 
 from watermark.errors import UnsupportedFrameError
-from watermark.invisible import Field, Plane, canonical_size, residual
+from watermark.invisible import SEGMENT_S, Field, Plane, canonical_size
+from watermark.reading import Sight, halved, residual, sight
 
 
 class Evidence:
-    """Frames of one clip, kept at canonical size, and the sum of their residuals."""
+    """Frames of one clip at canonical size, their times, and their residuals at half of it."""
 
     def __init__(self) -> None:
         self.frames: list[Plane] = []
-        self._keys: list[bool] = []
-        self.total: Field = np.zeros((0, 0), np.float32)
+        self.times: list[float] = []
+        self.halves: list[Field] = []
+        self._upright: list[Sight] = []
 
-    def add(self, luma: Plane, *, key: bool = False) -> None:
+    def add(self, luma: Plane, *, time_s: float = 0.0) -> None:
         """Add one frame; one of another shape than the first says nothing about it and is left out.
+
+        ``time_s``: when the file shows it; where it begins does not matter.
 
         Raises:
             UnsupportedFrameError: the frame is too small or too long to look at.
@@ -30,23 +34,23 @@ class Evidence:
             luma = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
         if self.frames and luma.shape != self.frames[0].shape:
             return
-        fresh = residual(luma)
         self.frames.append(luma)
-        self._keys.append(key)
-        self.total = fresh if len(self.frames) == 1 else self.total + fresh
+        self.times.append(time_s)
+        self.halves.append(halved(residual(luma)))
 
-    def parts(self) -> list[Evidence]:
-        """The key frames alone, when there are others too, then all."""
-        chosen = [frame for frame, key in zip(self.frames, self._keys, strict=True) if key]
-        if not 0 < len(chosen) < len(self.frames):
-            return [self]
-        keys = Evidence()
-        for frame in chosen:
-            keys.add(frame, key=True)
-        return [keys, self]
+    def upright(self) -> Sight:
+        """All frames as they are; what was looked at before is kept."""
+        for at in range(len(self._upright), len(self.frames)):
+            self._upright.append(sight([self.halves[at]], [self.times[at]]))
+        return Sight(np.concatenate([one.dims for one in self._upright]), np.asarray(self.times))
 
-    def at_scale(self, scale: float) -> Field:
-        """The sum again, from a front end at another size of the picture."""
+    def window(self, start_s: float = 0.0) -> list[int]:
+        """Frames of one segment's length from some time after the first: they may carry one set."""
+        first = min(self.times) + start_s
+        return [at for at, time in enumerate(self.times) if first <= time < first + SEGMENT_S]
+
+    def at_scale(self, scale: float, chosen: list[int]) -> list[Field]:
+        """Half-size residuals of some frames, from a front end at another size of the picture."""
         wide, tall = canonical_size(*self.frames[0].shape)
-        size = (max(8, round(wide * scale)), max(8, round(tall * scale)))
-        return np.asarray(np.sum([residual(frame, size) for frame in self.frames], axis=0), np.float32)
+        size = (max(16, round(wide * scale)), max(16, round(tall * scale)))
+        return [halved(residual(self.frames[at], size)) for at in chosen]

@@ -42,8 +42,8 @@ _LUMA_FIRST = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444
 }
 
 
-def spread(path: Path, limit: int) -> Iterator[tuple[Plane, bool]]:
-    """Up to ``limit`` frames, each with whether it is a key frame: those first, then what follows them.
+def spread(path: Path, limit: int) -> Iterator[tuple[Plane, bool, float]]:
+    """Up to ``limit`` frames, each with whether it is a key frame, and its second; key frames come first.
 
     Raises:
         UnreadableError: nothing can be decoded.
@@ -52,8 +52,8 @@ def spread(path: Path, limit: int) -> Iterator[tuple[Plane, bool]]:
         starts: list[int | None] = list(_evenly(_key_times(stream), min(KEYS_MAX, limit)))
         given = 0
         for time in starts:
-            for luma in _from(container, stream, time, skip=0, stride=1, count=1):
-                yield luma, True
+            for frame in _run(container, stream, time, skip=0, stride=1, count=1):
+                yield _luma(frame), True, float(frame.time or 0.0)
                 given += 1
         starts = starts or [None]  # no index: play from the start
         each = -(-(limit - given) // len(starts))
@@ -61,8 +61,8 @@ def spread(path: Path, limit: int) -> Iterator[tuple[Plane, bool]]:
         for time in starts:
             skip = 0 if time is None else stride
             count = min(each, limit - given)
-            for luma in _from(container, stream, time, skip=skip, stride=stride, count=count):
-                yield luma, False
+            for frame in _run(container, stream, time, skip=skip, stride=stride, count=count):
+                yield _luma(frame), False, float(frame.time or 0.0)
                 given += 1
         if not given:
             raise UnreadableError(f"{path.name} has no frame that can be decoded.")
@@ -203,6 +203,14 @@ def _stride(container: Any, stream: Any, wanted: int) -> int:
 def _from(
     container: Any, stream: Any, time: int | None, *, skip: int, stride: int, count: int
 ) -> Iterator[Plane]:
+    """Luma of ``count`` frames from a key frame on."""
+    for frame in _run(container, stream, time, skip=skip, stride=stride, count=count):
+        yield _luma(frame)
+
+
+def _run(
+    container: Any, stream: Any, time: int | None, *, skip: int, stride: int, count: int
+) -> Iterator[Any]:
     """``count`` frames from a key frame on."""
     if count <= 0:
         return
@@ -211,7 +219,7 @@ def _from(
     given = 0
     for at, frame in enumerate(container.decode(stream)):
         if at >= skip and (at - skip) % stride == 0:
-            yield _luma(frame)
+            yield frame
             given += 1
             if given == count:
                 return

@@ -1,16 +1,17 @@
-"""The invisible mark, TileMark v2: a keyed mid-band pattern in luma, new in every tile, masked by texture.
+"""The invisible mark, TileMark v3: a keyed mid-band pattern in luma, new in every tile and in every second.
 
 The canonical plane has a short side of 540 pixels and is cut into tiles of 128 x 128. Thirty of a hundred
 carrier dimensions are pilots (presence and geometry), the others say the coded message. The pattern must
-never become periodic: a repeated tile can be folded out of one frame without the key.
+never become periodic: a repeated tile can be folded out of one frame without the key. Nor may it stand still:
+the mean of many frames would show it. So each second of a clip uses another of 64 sign sets. The pilots of
+all sets are one field of 8 x 8 tiles, begun at another tile: one correlation finds the place in all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -18,38 +19,36 @@ import numpy.typing as npt
 import scipy.fft
 
 from watermark.errors import StrengthUnsetError, UnsupportedFrameError
-from watermark.payload import (
-    CODE_BITS,
-    Bits,
-    MarkKeys,
-    accept,
-    encode,
-    keyed_permutation,
-    keyed_signs,
-    message,
-    viterbi,
-)
+from watermark.payload import CODE_BITS, MarkKeys, encode, keyed_permutation, keyed_signs, message
 
 CANONICAL = 540
 """Short side of the canonical plane, pixels."""
 TILE = 128
 ROWS, COLUMNS = 12, 16  # tiles of the keyed plane: 1536 x 2048 canonical pixels
-SEARCH_TILES = 8  # the search plane is 8 x 8 tiles: sources up to 1.9 : 1 either way
 LOW, HIGH = 7, 26  # band, cycles per tile: 26 costs a sixth less bitrate than 40 and survives halving
 RINGS = 8
-SMOOTHING = (0.1, 0.2, 0.4, 0.2, 0.1)  # 2 % more decision distance at the edge of reading than none
 PILOT_SHARE = 0.30
-FLOOR, GAIN, CEILING = 0.5, 0.32, 4.0  # amplitude = strength * min(FLOOR + GAIN * activity, CEILING)
-PEAK = 3.0  # pattern is clipped at 3 sigma: a black frame at the highest strength stays within 2 levels
+FIELD = 8  # the pilots repeat after 8 tiles: sources up to 1.9 : 1 never show the same pilot twice
+SETS = FIELD * FIELD
+SEGMENT_S = 1.0  # a second of frames, averaged, tells too little to erase the mark unseen
+FADE_S = 0.15  # the end of a segment goes over into the next: no flicker
+SHIFT = 151  # code bits move on by this from tile to tile: all bits meet all rings, strong and weak
+SEAM = 8  # canonical pixels, half the width over which neighbouring tiles go over into each other
+FLOOR = 0.45  # levels, one sigma: flat areas get this, however strong the mark is elsewhere
+GAIN, CEILING = 0.32, 3.5  # and texture strength * min(GAIN * activity, CEILING) more
+FINE = 2.0  # activity over 7 pixels counts this much more than over 15
+FINER, SCALE = 8, 12  # activity is kept in eighths of a level, the change in twelfths
+ROUNDING = 1 / 12  # power that rounding to whole levels adds
+PEAK = 2.0  # the pattern is clipped at 2 sigma: what is seen is its peaks
 LIMITED = 219 / 255  # one level of a limited-range plane is 255/219 levels on the screen
 STRENGTH_MIN, STRENGTH_MAX = 0.3 * LIMITED, 2.5 * LIMITED
-FLOOR_MAX = 0.65  # levels, one sigma: what flat areas get at most, however strong the mark is elsewhere
 SHORT_SIDE_MIN, SHORT_SIDE_STANDARD = 240, 720
 
 Plane = npt.NDArray[np.uint8]
 """(h, w) uint8, luma."""
 Field = npt.NDArray[np.float32]
 """(h, w) or (n,) float32."""
+Signs = npt.NDArray[np.int8]
 
 
 class Profile(StrEnum):
@@ -60,6 +59,27 @@ class Profile(StrEnum):
 
 
 TARGET_DB = {Profile.STANDARD: 46.0, Profile.ROBUST: 44.0}
+
+
+def _band() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Row and column frequency of the band's 968 bins, cycles per tile, and the ring of each."""
+    u, v = np.meshgrid(np.fft.fftfreq(TILE, 1 / TILE).astype(np.intp), np.arange(TILE // 2), indexing="ij")
+    radius = np.hypot(u, v)
+    inside = (radius >= LOW) & (radius <= HIGH) & (v > 0)
+    ring = np.minimum((radius[inside] - LOW) / (HIGH - LOW + 1e-9) * RINGS, RINGS - 1).astype(np.intp)
+    return u[inside], v[inside], ring
+
+
+BAND_U, BAND_V, _RING = _band()
+BINS = len(BAND_U)
+DIMS = 2 * BINS
+"""1936: the real parts of 968 bins, then their imaginary parts."""
+RING = np.tile(_RING, 2)
+"""(1936,) the ring of each dimension, 0 lowest."""
+PILOTS = int(DIMS * PILOT_SHARE)
+_KERNEL = np.ones((9, 9), np.uint8)
+_MIDDLE = np.full((1, 1), 128.0)
+_SIGMA = np.sqrt(4.0 * BINS) / TILE**2  # of a tile whose coefficients are all +-1 +-1j
 
 
 def canonical_size(height: int, width: int) -> tuple[int, int]:
@@ -86,58 +106,80 @@ def profile_for(height: int, width: int) -> Profile:
 
 
 class Carrier:
-    """All that follows from the keys: bins, places of pilots and data, signs of every tile."""
+    """All that follows from the keys: places of pilots and data, the signs of every tile in every set."""
 
     def __init__(self, keys: MarkKeys) -> None:
         self.keys = keys
-        u, v = np.meshgrid(np.fft.fftfreq(TILE, 1 / TILE), np.arange(TILE // 2 + 1), indexing="ij")
-        radius = np.hypot(u, v)
-        inside = (radius >= LOW) & (radius <= HIGH) & (v > 0) & (v < TILE // 2)
-        self.bin_u, self.bin_v = np.nonzero(inside)
-        self.frequency_u, self.frequency_v = np.fft.fftfreq(TILE)[self.bin_u], self.bin_v / TILE
-        self.dims = 2 * len(self.bin_u)
-        """1936: the real parts of 968 bins, then their imaginary parts."""
-        ring = np.minimum((radius[inside] - LOW) / (HIGH - LOW + 1e-9) * RINGS, RINGS - 1).astype(int)
-        self.rings = [np.nonzero(np.tile(ring, 2) == k)[0] for k in range(RINGS)]
-        places = keyed_permutation(keys.sync, self.dims)
-        cut = int(self.dims * PILOT_SHARE)
-        self.pilots, self.data = np.sort(places[:cut]), places[cut:]
-        self.ring_pilots = [np.intersect1d(dims, self.pilots) for dims in self.rings]
-        self.code_bit = np.arange(len(self.data)) % CODE_BITS
-        self.signs = np.empty((ROWS, COLUMNS, self.dims), np.float32)
-        self.signs[..., self.pilots] = keyed_signs(keys.sync, (ROWS, COLUMNS, cut))
-        self.signs[..., self.data] = keyed_signs(keys.data, (ROWS, COLUMNS, len(self.data)))
+        places = keyed_permutation(keys.sync, DIMS)
+        self.pilots, self.data = np.sort(places[:PILOTS]), places[PILOTS:]
+        self.order = keyed_permutation(keys.sync + b" sets", SETS)
+        """The sets of 64 seconds; where in this round a clip begins follows from its id."""
+        self.pilot_field = keyed_signs(keys.sync, (FIELD, FIELD, PILOTS)).astype(np.int8)
+        self._set = lru_cache(maxsize=4)(self._signs_of_set)
 
-    def coefficients(self, mark_id: int) -> Field:
-        """(dims,) what all tiles have in common: +1 on the pilots, the code on the data places."""
-        common = np.ones(self.dims, np.float32)
-        common[self.data] = 1.0 - 2.0 * encode(message(self.keys, mark_id))[self.code_bit]
-        return common
+    def set_at(self, mark_id: int, time_s: float) -> int:
+        """The set of one moment of a clip; pictures have time 0."""
+        return int(self.order[(int(time_s // SEGMENT_S) + mark_id) % SETS])
 
-    def plane(self, common: Field, rows: int, columns: int) -> Field:
-        """(rows * 128, columns * 128) the pattern of the first tiles; each tile has its own signs."""
-        half = self.dims // 2
-        signed = self.signs[:rows, :columns] * common
-        spectrum = np.zeros((rows, columns, TILE, TILE // 2 + 1), np.complex64)
-        spectrum[:, :, self.bin_u, self.bin_v] = signed[..., :half] + 1j * signed[..., half:]
-        tiles = scipy.fft.irfft2(spectrum, (TILE, TILE))
-        return np.asarray(tiles.transpose(0, 2, 1, 3).reshape(rows * TILE, columns * TILE), np.float32)
+    def data_signs(self, number: int, rows: slice, columns: slice) -> Signs:
+        """(rows, columns, 1356) of some tiles of one set."""
+        return self._set(number)[rows, columns]
 
-    @cached_property
-    def pilot_spectrum(self) -> npt.NDArray[np.complex64]:
-        """(512, 257) spectrum of the pilots at half size; the band ends below 1/4 cycle: nothing is lost."""
-        only = np.zeros(self.dims, np.float32)
-        only[self.pilots] = 1
-        plane = self.plane(only, SEARCH_TILES, SEARCH_TILES)
-        half = cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        return np.asarray(scipy.fft.rfft2(half), np.complex64)
+    def _signs_of_set(self, number: int) -> Signs:
+        key = self.keys.data + b" set" + bytes([number])
+        return keyed_signs(key, (ROWS, COLUMNS, DIMS - PILOTS)).astype(np.int8)
+
+    def pilot_signs(self, number: int, rows: int, columns: int) -> Signs:
+        """(rows, columns, 580) of the first tiles of one set: the field, begun at another tile."""
+        down, right = divmod(number, FIELD)
+        at = np.ix_((np.arange(rows) + down) % FIELD, (np.arange(columns) + right) % FIELD)
+        return np.asarray(self.pilot_field[at])
+
+    def coefficients(self, mark_id: int, number: int, rows: int, columns: int) -> Field:
+        """(rows, columns, 1936) what the first tiles of a set carry, each +1 or -1."""
+        out = np.empty((rows, columns, DIMS), np.float32)
+        out[..., self.pilots] = self.pilot_signs(number, rows, columns)
+        code = (1 - 2 * encode(message(self.keys, mark_id)).astype(np.int8))[code_places()[:rows, :columns]]
+        out[..., self.data] = code * self.data_signs(number, slice(rows), slice(columns))
+        return out
+
+
+@lru_cache(maxsize=1)
+def code_places() -> npt.NDArray[np.intp]:
+    """(12, 16, 1356) which code bit each data place of each tile carries."""
+    tile = np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS, 1)
+    return np.asarray((np.arange(DIMS - PILOTS) + SHIFT * tile) % CODE_BITS, np.intp)
+
+
+def pattern_of(coefficients: Field) -> Field:
+    """(rows * 128, columns * 128) sigma 1: tiles side by side, each going over into its neighbours.
+
+    A tile is periodic, so it can be continued over its edge; cosine ramps keep the power even.
+    """
+    rows, columns, _ = coefficients.shape
+    spectrum = np.zeros((rows, columns, TILE, TILE // 2 + 1), np.complex64)
+    spectrum[:, :, BAND_U, BAND_V] = coefficients[..., :BINS] + 1j * coefficients[..., BINS:]
+    tiles = np.asarray(scipy.fft.irfft2(spectrum, (TILE, TILE)), np.float32) / np.float32(_SIGMA)
+    down = _joined(tiles.transpose(0, 2, 1, 3).reshape(rows, TILE, columns * TILE))
+    right = down.reshape(rows * TILE, columns, TILE).transpose(1, 2, 0)
+    return np.ascontiguousarray(_joined(right).reshape(columns * TILE, rows * TILE).T)
+
+
+def _joined(strips: Field) -> Field:
+    """(n, 128, m): every strip runs on for 8 rows into the next and before it into the last."""
+    ramp = np.sin((np.arange(2 * SEAM) + 0.5) * (np.pi / 4 / SEAM)).astype(np.float32)[:, None]
+    rise, fall = ramp, ramp[::-1]
+    out = strips.copy()
+    out[1:, :SEAM] = strips[1:, :SEAM] * rise[SEAM:] + strips[:-1, :SEAM] * fall[SEAM:]
+    out[:-1, -SEAM:] = strips[:-1, -SEAM:] * fall[:SEAM] + strips[1:, -SEAM:] * rise[:SEAM]
+    return out
 
 
 class Embedder:
     """Puts one id into all frames of one clip, in place.
 
-    Pattern and strength are the same for the whole clip: a strength of its own per chunk would show as a step
-    where the chunks join.
+    One strength serves the whole clip: a strength of its own per chunk would show as a step where chunks
+    join. The pattern follows from the time alone, so that chunks agree on it too.
 
     Raises:
         UnsupportedFrameError: the frame size cannot carry the mark.
@@ -157,13 +199,11 @@ class Embedder:
         needed = profile_for(height, width)
         self.profile = profile or needed
         self.strength = strength
+        self._carrier, self._mark_id = carrier, mark_id
         self._shape = (height, width)
         self._size = canonical_size(height, width)
-        wide, tall = self._size
-        plane = carrier.plane(carrier.coefficients(mark_id), -(-tall // TILE), -(-wide // TILE))
-        pattern = np.clip(plane / plane.std(), -PEAK, PEAK)[:tall, :wide]
-        self._pattern = np.ascontiguousarray(pattern, np.float32)
-        self._kernel = np.ones((9, 9), np.uint8)
+        self._pattern = lru_cache(maxsize=2)(self._pattern_of_set)
+        self._pattern(carrier.set_at(mark_id, 0.0))
 
     def servo(self, planes: Sequence[Plane]) -> float:
         """Set and give the strength that brings these frames (up to 5 of the clip) to the profile's PSNR.
@@ -174,16 +214,17 @@ class Embedder:
         if not planes:
             raise StrengthUnsetError("No frame was given to set the strength of the mark from.")
         target = LIMITED * 255 / 10 ** (TARGET_DB[self.profile] / 20)
-        strength = 1.0
+        pattern, strength = self.pattern_at(0.0), 1.0
         for _ in range(3):
-            power = [np.mean(np.square(self._delta(self._checked(y), strength))) for y in planes]
-            strength *= target / (float(np.sqrt(np.mean(power))) + 1e-9)
+            changes = [self._scaled(self._checked(y), pattern, strength) - np.float32(128) for y in planes]
+            power = float(np.mean([np.mean(np.square(change)) for change in changes])) / SCALE**2
+            strength *= target / np.sqrt(power + ROUNDING)
             strength = float(np.clip(strength, STRENGTH_MIN, STRENGTH_MAX))
         self.strength = strength
         return strength
 
-    def embed(self, y: Plane) -> None:
-        """Mark one limited-range luma plane in place.
+    def embed(self, y: Plane, time_s: float = 0.0) -> None:
+        """Mark one limited-range luma plane in place; ``time_s`` counts from the start of the whole clip.
 
         Raises:
             UnsupportedFrameError: the plane has another size or type than the clip.
@@ -191,7 +232,8 @@ class Embedder:
         """
         if self.strength is None:
             raise StrengthUnsetError("The strength of the mark was not set before the first frame.")
-        cv2.add(self._checked(y), self._delta(y, self.strength), dst=y, dtype=cv2.CV_8U)
+        delta = self._scaled(self._checked(y), self.pattern_at(max(0.0, time_s)), self.strength)
+        cv2.addWeighted(y, 1, delta, 1 / SCALE, -128 / SCALE, dst=y)
 
     def _checked(self, y: Plane) -> Plane:
         if y.dtype != np.uint8 or y.shape != self._shape:
@@ -200,87 +242,43 @@ class Embedder:
             )
         return y
 
-    def _delta(self, y: Plane, strength: float) -> Field:
-        """(h, w), what is added; the erosion makes the mask follow texture, not the halo of an edge."""
-        small = cv2.resize(y, self._size, interpolation=cv2.INTER_AREA).astype(np.float32)
-        activity = cv2.blur(cv2.absdiff(small, cv2.blur(small, (15, 15))), (7, 7))
-        mask: Field = np.asarray(cv2.blur(cv2.erode(activity, self._kernel), (7, 7)), np.float32)
-        mask *= GAIN * strength
-        mask += min(FLOOR * strength, FLOOR_MAX)
-        np.minimum(mask, CEILING * strength, out=mask)
-        mask *= self._pattern
-        delta = cv2.resize(mask, (y.shape[1], y.shape[0]), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(delta, np.float32)
-
-
-# ---- detection ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Correlation:
-    """A residual against the signs of a carrier: sums over all tiles, (dims,) each, and the pilots' z."""
-
-    summed: Field
-    power: Field
-    z: float
-    """Agreement of the pilots; without the mark, at one hypothesis, P(z > x) <= exp(-x^2 / 2) (Hoeffding)."""
-
-
-def residual(luma: Plane, size: tuple[int, int] | None = None) -> Field:
-    """(h, w) of the canonical plane, -2..2: high-pass over local activity, flat whatever the contrast was.
-
-    Residuals of many frames are added before they are decoded. ``size``: (width, height), default canonical.
-    """
-    wide, tall = size or canonical_size(luma.shape[0], luma.shape[1])
-    how = cv2.INTER_AREA if wide < luma.shape[1] else cv2.INTER_CUBIC
-    small = luma if (tall, wide) == luma.shape else cv2.resize(luma, (wide, tall), interpolation=how)
-    level = small.astype(np.float32)
-    # 7 and 9, not the embedder's 15: 6 % more decision distance over five clips at CRF 23 to 28.
-    high = level - cv2.blur(level, (7, 7))
-    return np.asarray(np.clip(high / (cv2.blur(np.abs(high), (9, 9)) + 0.7), -2, 2), np.float32)
-
-
-def correlate(carrier: Carrier, total: Field, dy: float = 0.0, dx: float = 0.0) -> Correlation:
-    """Correlate a residual whose pixel (0, 0) lies at (dy, dx) of the keyed plane.
-
-    Rows before the plane are cut off, not wrapped: a rotated picture has a negative origin.
-    """
-    cut_y, cut_x = max(0, int(np.ceil(-dy))), max(0, int(np.ceil(-dx)))
-    total, dy, dx = total[cut_y:, cut_x:], dy + cut_y, dx + cut_x
-    iy, ix = int(np.floor(dy)), int(np.floor(dx))
-    rows = max(1, min(ROWS, -(-(iy + total.shape[0]) // TILE)))
-    columns = max(1, min(COLUMNS, -(-(ix + total.shape[1]) // TILE)))
-    canvas = np.zeros((rows * TILE, columns * TILE), np.float32)
-    part = total[: max(0, rows * TILE - iy), : max(0, columns * TILE - ix)]
-    canvas[iy : iy + part.shape[0], ix : ix + part.shape[1]] = part
-    tiles = canvas.reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3)
-    bins = scipy.fft.rfft2(tiles, axes=(2, 3))[:, :, carrier.bin_u, carrier.bin_v]
-    if dy > iy or dx > ix:
-        bins = bins * np.exp(
-            -2j * np.pi * (carrier.frequency_u * (dy - iy) + carrier.frequency_v * (dx - ix))
+    def pattern_at(self, time_s: float) -> Field:
+        """The pattern of a moment; in the last frames of a segment a mixture of equal power."""
+        now = self._pattern(self._carrier.set_at(self._mark_id, time_s))
+        turn = (time_s % SEGMENT_S - SEGMENT_S + FADE_S) / FADE_S * (np.pi / 2)
+        if turn <= 0:
+            return now
+        coming = self._pattern(self._carrier.set_at(self._mark_id, time_s + FADE_S))
+        return np.asarray(
+            cv2.addWeighted(now, float(np.cos(turn)), coming, float(np.sin(turn)), 0), np.float32
         )
-    dims = np.concatenate([bins.real, bins.imag], axis=2).astype(np.float32)
-    summed = (dims * carrier.signs[:rows, :columns]).sum((0, 1))
-    power = np.square(dims).sum((0, 1))
-    at = carrier.pilots
-    return Correlation(summed, power, float(summed[at].sum() / np.sqrt(power[at].sum() + 1e-9)))
+
+    def _pattern_of_set(self, number: int) -> Field:
+        wide, tall = self._size
+        rows, columns = -(-tall // TILE), -(-wide // TILE)
+        pattern = pattern_of(self._carrier.coefficients(self._mark_id, number, rows, columns))
+        return np.ascontiguousarray(np.clip(pattern, -PEAK, PEAK)[:tall, :wide], np.float32)
+
+    def _scaled(self, y: Plane, pattern: Field, strength: float) -> Plane:
+        """(h, w), what is added, in twelfths of a level above 128: bytes are twice as fast as floats."""
+        small = cv2.resize(y, self._size, interpolation=cv2.INTER_AREA)
+        mask = cv2.LUT(activity(np.asarray(small, np.uint8)), amplitudes(strength))
+        delta = cv2.add(cv2.multiply(mask, pattern, scale=SCALE, dtype=cv2.CV_16S), _MIDDLE, dtype=cv2.CV_8U)
+        return np.asarray(cv2.resize(delta, y.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def likeliest_bits(carrier: Carrier, found: Correlation, *, sign: int = 1) -> Bits:
-    """The 104 bits that fit best, mark or no mark; each ring of the band weighs by what its pilots show.
+def amplitudes(strength: float) -> Field:
+    """(256,) levels, one sigma, for each step of activity; what is flat gets as much at any strength."""
+    texture = np.minimum(GAIN / FINER * np.arange(256), CEILING)
+    return np.asarray(texture * strength + FLOOR * min(1.0, strength / STRENGTH_MIN), np.float32)
 
-    Few pilots are in a ring, so its gain is smoothed over its neighbours.
+
+def activity(small: Plane) -> Plane:
+    """(h, w) uint8, eighths of a level: how much texture hides there.
+
+    The lesser of what is seen over 15 and over 7 pixels, eroded: an edge hides nothing beside it.
     """
-    summed = sign * found.summed
-    gains = np.pad([float(summed[pilots].mean()) for pilots in carrier.ring_pilots], 2, "edge")
-    gains = np.convolve(gains, SMOOTHING, "valid")
-    soft = np.empty(carrier.dims, np.float32)
-    for dims, gain in zip(carrier.rings, gains, strict=True):
-        soft[dims] = summed[dims] * ((max(gain, 0.0) + 1e-6) / (found.power[dims].mean() + 1e-9))
-    code = np.bincount(carrier.code_bit, soft[carrier.data], minlength=CODE_BITS)
-    return viterbi(code.astype(np.float32))
-
-
-def decode(carrier: Carrier, found: Correlation, *, sign: int = 1) -> int | None:
-    """The id, when the tag accepts it. ``sign=-1`` reads a mark that was subtracted more than once."""
-    return accept(carrier.keys, likeliest_bits(carrier, found, sign=sign))
+    coarse = cv2.convertScaleAbs(cv2.absdiff(small, cv2.blur(small, (15, 15))), alpha=FINER)
+    fine = cv2.convertScaleAbs(cv2.absdiff(small, cv2.blur(small, (7, 7))), alpha=FINER * FINE)
+    least = cv2.min(cv2.blur(coarse, (7, 7)), cv2.blur(fine, (5, 5)))
+    return np.asarray(cv2.blur(cv2.erode(least, _KERNEL), (7, 7)), np.uint8)

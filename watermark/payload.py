@@ -1,6 +1,6 @@
 """What the invisible mark says, and the secrets it is said with: keys, tag, convolutional code, Viterbi.
 
-Everything here is part of the format ``tilemark2``. A change makes old marks unreadable; the golden vectors
+Everything here is part of the format ``tilemark3``. A change makes old marks unreadable; the golden vectors
 in ``tests/watermark/test_payload.py`` hold it still.
 """
 
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from watermark.errors import MarkIdError, WeakKeyError
 
-ALGORITHM = "tilemark2"
+ALGORITHM = "tilemark3"
 KEY_OCTETS = 32
 ID_BITS, TAG_BITS = 64, 40
 MESSAGE_BITS = ID_BITS + TAG_BITS

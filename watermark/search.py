@@ -8,34 +8,53 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import scipy.fft
 
 from watermark.errors import DecodeLimitError
 from watermark.evidence import Evidence
 from watermark.invisible import (
-    SEARCH_TILES,
+    CANONICAL,
+    COLUMNS,
+    FIELD,
+    RING,
+    ROWS,
     TILE,
     Carrier,
-    Correlation,
     Field,
-    correlate,
-    decode,
+    code_places,
+    pattern_of,
 )
-from watermark.payload import TAG_BITS
+from watermark.payload import CODE_BITS, TAG_BITS, Soft
+from watermark.reading import (
+    HALF,
+    Sight,
+    decode,
+    frame_weights,
+    halved,
+    likely_sets,
+    pilot_table,
+    pilots,
+    ring_gains,
+    sight,
+    soft_bits,
+)
 
 WORTH_A_PEAK = 5.4  # work limit on the peak of a correlation plane; evidence of nothing
-WORTH_A_DECODE = 4.0  # decoding needs z of about 9; P(z > 4) = 3e-4 without the mark
-SUSPECT_AT_IDENTITY = 6.0  # P = 1.5e-8 for each fixed hypothesis
+WORTH_A_DECODE = 4.0  # decoding needs z of about 9
+SPEAKS_ALONE = 5.5  # of 64 sets, one frame: P = 2e-5
+SUSPECT_AT_IDENTITY = 7.0  # 64 sets, 256 moments, 11 speeds, 8 ways to turn: P = 3e-5
 SUSPECT_AFTER_SEARCH = 7.6  # 2e8 hypotheses: P = 6e-5
 SCALES = np.exp(np.arange(math.log(0.45), math.log(1.12), 0.003))
 DEGREES = np.arange(-6, 6.01, 0.12)
-_SIDE = SEARCH_TILES * TILE // 2
+_SIDE = FIELD * HALF
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +104,7 @@ class Tally:
         self.spent = self.spent or time.monotonic() > self._deadline
         return self.spent
 
-    def decode(self, carrier: Carrier, found: Correlation, *, sign: int = 1) -> int | None:
+    def decode(self, carrier: Carrier, soft: Soft, *, sign: int = 1) -> int | None:
         """Decode once and count it.
 
         Raises:
@@ -94,7 +113,7 @@ class Tally:
         if self.decodes >= self._max:
             raise DecodeLimitError(f"The limit of {self._max} decodes is reached.")
         self.decodes += 1
-        return decode(carrier, found, sign=sign)
+        return decode(carrier, soft, sign=sign)
 
 
 def groups_of(carriers: Sequence[Carrier]) -> list[list[Carrier]]:
@@ -115,9 +134,10 @@ def at_identity(
     best = Finding()
     for turns in quarter_turns:
         for mirror in (False, True):
-            total = _oriented(evidence.total, mirror, turns)
+            geometry = Geometry(mirror=mirror, quarter_turns=turns)
+            seen = _seen(evidence, geometry)
             for group in groups:
-                found = _read(group, total, Geometry(mirror=mirror, quarter_turns=turns), tally)
+                found = _read(group, seen, geometry, tally)
                 if found.mark_id is not None:
                     return found
                 if abs(found.z) > abs(best.z):
@@ -125,24 +145,50 @@ def at_identity(
     return best
 
 
+def _seen(evidence: Evidence, geometry: Geometry) -> Sight:
+    """All frames as they are; held in other ways one segment of them, which shows whether it is worth it."""
+    if not geometry.mirror and not geometry.quarter_turns:
+        return evidence.upright()
+    chosen = evidence.window()
+    halves = [_oriented(evidence.halves[at], geometry.mirror, geometry.quarter_turns) for at in chosen]
+    return sight(halves, [evidence.times[at] for at in chosen])
+
+
 def _oriented(total: Field, mirror: bool, quarter_turns: int) -> Field:
     turned = np.rot90(total, -quarter_turns)
     return np.ascontiguousarray(turned[:, ::-1] if mirror else turned)
 
 
-def _read(group: list[Carrier], total: Field, geometry: Geometry, tally: Tally) -> Finding:
+def _read(group: list[Carrier], seen: Sight, geometry: Geometry, tally: Tally) -> Finding:
     """Decode one hypothesis with all carriers of a group, when the pilots make it worth while."""
-    z = 0.0
-    for carrier in group:
-        found = correlate(carrier, total, geometry.dy, geometry.dx)
-        z = found.z
-        if abs(z) < WORTH_A_DECODE:
-            break  # the pilots are the same for the whole group
-        sign = 1 if z > 0 else -1
-        mark_id = tally.decode(carrier, found, sign=sign)
-        if mark_id is not None:
-            return Finding(z, mark_id, carrier, geometry, inverted=sign < 0)
-    return Finding(z, geometry=geometry)
+    table = pilot_table(group[0], seen)
+    found = Finding(geometry=geometry)
+    for numbers, alone in _readings(group[0], table, seen.times):
+        weights = frame_weights(table, numbers) * alone
+        agreed = pilots(group[0], seen, numbers, weights)
+        if abs(agreed.z) < WORTH_A_DECODE:
+            continue
+        if not found.z:
+            found = replace(found, z=agreed.z)
+        sign = 1 if agreed.z > 0 else -1
+        for carrier in group:
+            soft = soft_bits(carrier, seen, numbers, weights, sign * agreed.agreement)
+            mark_id = tally.decode(carrier, soft, sign=sign)
+            if mark_id is not None:
+                return Finding(agreed.z, mark_id, carrier, geometry, inverted=sign < 0)
+    return found
+
+
+def _readings(
+    carrier: Carrier, table: Field, times: npt.NDArray[np.float64]
+) -> Iterator[tuple[npt.NDArray[np.intp], Field]]:
+    """Which set each frame may carry, and which frames count: all in their order; or those that speak for
+    themselves, in no order, as when a copy was cut together anew or only key frames kept the mark."""
+    yield likely_sets(carrier, table, times), np.ones(len(table), np.float32)
+    height = np.abs(table).max(1)
+    clear = height >= max(SPEAKS_ALONE, height.max() / 2)
+    if len(table) > 1 and clear.any():
+        yield np.abs(table).argmax(1), clear.astype(np.float32)
 
 
 # ---- search -------------------------------------------------------------------------------------
@@ -174,8 +220,8 @@ _STAGES = (
 def everywhere(groups: list[list[Carrier]], evidence: Evidence, tally: Tally) -> Finding:
     """Search scale and shift, rotation, and both again mirrored: 709 correlations, few decodes."""
     best = Finding()
-    half = cv2.resize(evidence.total, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    upright: Field = np.asarray(half, np.float32)
+    chosen = evidence.window()
+    upright: Field = np.asarray(np.sum([evidence.halves[at] for at in chosen], axis=0), np.float32)
     for stage in _STAGES:
         plane = np.ascontiguousarray(upright[:, ::-1]) if stage.mirror else upright
         for group in groups:
@@ -199,14 +245,33 @@ def _search_stage(
     for peak in sorted(peaks, reverse=True)[:2]:
         if peak.z < WORTH_A_PEAK:
             break
-        fine = _refined(group[0], half, peak, stage)
-        total = _exact(evidence, stage.mirror, fine)
-        dy, dx = _subpixel(group[0], total, fine.dy, fine.dx)
-        geometry = Geometry(fine.scale, fine.degrees, stage.mirror, 0, dy, dx)
-        found = _read(group, total, geometry, tally)
+        found = _settled(group, evidence, _refined(group[0], half, peak, stage), stage.mirror, tally)
         if found.mark_id is not None:
             return found
         best = max(best, found, key=lambda finding: finding.z)
+    return best
+
+
+def _settled(group: list[Carrier], evidence: Evidence, peak: _Peak, mirror: bool, tally: Tally) -> Finding:
+    """Decode at a peak. It says where the frame lies on the field of pilots; which tiles of which set these
+    are is told by the data: the frame is put there where the code bits agree with each other best."""
+    chosen = evidence.window()
+    total = np.asarray(np.sum(_exact(evidence, chosen, mirror, peak), axis=0), np.float32)
+    dy, dx = _subpixel(group[0], total, peak.dy, peak.dx)
+    best = Finding()
+    for carrier in group:
+        top, left = _place(carrier, total, dy, dx)
+        geometry = Geometry(
+            peak.scale, peak.degrees, mirror, 0, dy % TILE + top * TILE, dx % TILE + left * TILE
+        )
+        everything = list(range(len(evidence.frames)))
+        for frames in (chosen, everything) if len(everything) > len(chosen) else (chosen,):
+            halves = _exact(evidence, frames, mirror, peak)
+            seen = sight(halves, [evidence.times[at] for at in frames], geometry.dy, geometry.dx)
+            found = _read([carrier], seen, geometry, tally)
+            if found.mark_id is not None:
+                return found
+            best = max(best, found, key=lambda finding: finding.z)
     return best
 
 
@@ -219,15 +284,22 @@ def warped(plane: Field, scale: float, degrees: float) -> Field:
     return np.asarray(cv2.warpAffine(plane, turn, (wide, tall), flags=cv2.INTER_LINEAR), np.float32)
 
 
+@lru_cache(maxsize=4)
+def _pilot_spectrum(carrier: Carrier) -> npt.NDArray[np.complex64]:
+    """(512, 257) spectrum of the field of pilots at half size."""
+    only = np.zeros((FIELD, FIELD, len(RING)), np.float32)
+    only[..., carrier.pilots] = carrier.pilot_field
+    return np.asarray(scipy.fft.rfft2(halved(pattern_of(only))), np.complex64)
+
+
 def _peak(carrier: Carrier, half: Field, scale: float, degrees: float) -> _Peak:
-    """Best shift of one scale and rotation, by FFT over the half-resolution search plane."""
+    """Best shift of one scale and rotation, by FFT over the field of pilots, which has no edges."""
     part = warped(half, scale, degrees)[:_SIDE, :_SIDE]
-    product = carrier.pilot_spectrum * np.conj(scipy.fft.rfft2(part, (_SIDE, _SIDE)))
+    product = _pilot_spectrum(carrier) * np.conj(scipy.fft.rfft2(part, (_SIDE, _SIDE)))
     plane = scipy.fft.irfft2(product, (_SIDE, _SIDE))
     y, x = divmod(int(plane.argmax()), _SIDE)
     z = float((plane[y, x] - plane.mean()) / (plane.std() + 1e-12))
-    wrap = _SIDE * 3 // 4  # a turned picture can begin before the plane
-    return _Peak(z, scale, degrees, 2.0 * (y - _SIDE * (y > wrap)), 2.0 * (x - _SIDE * (x > wrap)))
+    return _Peak(z, scale, degrees, 2.0 * y, 2.0 * x)
 
 
 def _refined(carrier: Carrier, half: Field, best: _Peak, stage: _Stage) -> _Peak:
@@ -243,11 +315,15 @@ def _refined(carrier: Carrier, half: Field, best: _Peak, stage: _Stage) -> _Peak
     return best
 
 
-def _exact(evidence: Evidence, mirror: bool, peak: _Peak) -> Field:
-    """The residual at the found geometry; below 0.93 the front end itself is done again at the true size."""
+def _exact(evidence: Evidence, chosen: list[int], mirror: bool, peak: _Peak) -> list[Field]:
+    """The residuals at the found geometry; below 0.93 the front end itself is done again at the true size."""
     if peak.scale < 0.93 and not peak.degrees:
-        return _oriented(evidence.at_scale(peak.scale), mirror, 0)
-    return warped(_oriented(evidence.total, mirror, 0), peak.scale, peak.degrees)
+        return [_oriented(half, mirror, 0) for half in evidence.at_scale(peak.scale, chosen)]
+    return [warped(_oriented(evidence.halves[at], mirror, 0), peak.scale, peak.degrees) for at in chosen]
+
+
+_ONE = np.zeros(1, np.intp)
+_EVEN = np.ones(1, np.float32)
 
 
 def _subpixel(carrier: Carrier, total: Field, dy: float, dx: float) -> tuple[float, float]:
@@ -257,5 +333,32 @@ def _subpixel(carrier: Carrier, total: Field, dy: float, dx: float) -> tuple[flo
         _, y, x = best
         for a in (-step, 0.0, step):
             for b in (-step, 0.0, step):
-                best = max(best, (correlate(carrier, total, y + a, x + b).z, y + a, x + b))
+                seen = sight([total], [0.0], y + a + TILE, x + b + TILE)
+                seen = replace(seen, top=seen.top - 1, left=seen.left - 1)
+                best = max(best, (pilots(carrier, seen, _ONE, _EVEN).z, y + a, x + b))
+    return best[1], best[2]
+
+
+def _place(carrier: Carrier, total: Field, dy: float, dx: float) -> tuple[int, int]:
+    """The tile of the keyed plane on which the first tile of a residual lies.
+
+    The sums of the code bits are larger where they agree; their signs play no part, so a decode there passes
+    by chance no more often than elsewhere.
+    """
+    seen = sight([total], [0.0], dy % TILE, dx % TILE)
+    down, right = int(dy // TILE), int(dx // TILE)
+    _, rows, columns, _ = seen.dims.shape
+    agreed = pilots(carrier, replace(seen, top=down, left=right), _ONE, _EVEN).agreement
+    dims = seen.dims[0][..., carrier.data] * ring_gains(carrier, agreed)[RING[carrier.data]]
+    best = (-1.0, 0, 0)
+    for top in range(-1, ROWS - rows + 1):
+        for left in range(-1, COLUMNS - columns + 1):
+            if min(top * TILE + 2 * total.shape[0], left * TILE + 2 * total.shape[1]) > CANONICAL + TILE:
+                continue
+            number = (down - top) % FIELD * FIELD + (right - left) % FIELD
+            cut_y, cut_x = max(0, -top), max(0, -left)
+            at = slice(top + cut_y, top + rows), slice(left + cut_x, left + columns)
+            signed = dims[cut_y:, cut_x:] * carrier.data_signs(number, *at)
+            bits = np.bincount(code_places()[at].ravel(), signed.ravel(), CODE_BITS)
+            best = max(best, (float(np.square(bits).sum()), top, left))
     return best[1], best[2]

@@ -68,15 +68,15 @@ def clip(luma):
 
 @pytest.fixture(scope="session")
 def marked(carrier, mark_id):
-    """marked(frames): copies with the mark in them, at one strength."""
+    """marked(frames): copies with the mark in them, at one strength, 24 a second."""
 
     def make(frames, profile=None):
         height, width = frames[0].shape
         embedder = Embedder(carrier, mark_id, height=height, width=width, profile=profile)
         embedder.servo(frames[:5])
         copies = [frame.copy() for frame in frames]
-        for copy in copies:
-            embedder.embed(copy)
+        for at, copy in enumerate(copies):
+            embedder.embed(copy, at / 24)
         return copies
 
     return make

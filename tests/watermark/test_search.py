@@ -6,8 +6,8 @@ import pytest
 from tests.watermark import attacks
 from watermark.errors import DecodeLimitError, UnsupportedFrameError
 from watermark.evidence import Evidence
-from watermark.invisible import Carrier, correlate, residual
-from watermark.payload import MarkKeys
+from watermark.invisible import Carrier
+from watermark.payload import CODE_BITS, MarkKeys
 from watermark.search import Tally, at_identity, everywhere, groups_of
 
 PICTURE_ATTACKS = {
@@ -27,8 +27,8 @@ PICTURE_ATTACKS = {
 
 def evidence_of(planes):
     evidence = Evidence()
-    for y in planes:
-        evidence.add(y)
+    for at, y in enumerate(planes):
+        evidence.add(y, time_s=at / 24)
     return evidence
 
 
@@ -49,13 +49,12 @@ def test_frame_of_another_shape_is_left_out(luma):
     assert len(evidence.frames) == 2
 
 
-def test_limit_of_decodes_holds(carrier, luma):
-    found = correlate(carrier, residual(luma(360, 640)))
-    tally = Tally(max_decodes=3)
+def test_limit_of_decodes_holds(carrier):
+    soft, tally = np.ones(CODE_BITS, np.float32), Tally(max_decodes=3)
     for _ in range(3):
-        tally.decode(carrier, found)
+        tally.decode(carrier, soft)
     with pytest.raises(DecodeLimitError):
-        tally.decode(carrier, found)
+        tally.decode(carrier, soft)
     assert tally.false_positive_bound == 3 * 2.0**-40
 
 
