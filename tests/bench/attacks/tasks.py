@@ -149,7 +149,7 @@ def _seen(picture: np.ndarray) -> Sight:
 def _bits(carrier: Carrier, seen: Sight) -> Bits:
     """What the detector decodes for the set that fits best."""
     table = pilot_table(carrier, seen)
-    numbers = likely_sets(carrier, table, seen.times)[0]
+    numbers = likely_sets(carrier, table, seen.times)
     weights = frame_weights(table, numbers)
     agreed = pilots(carrier, seen, numbers, weights)
     sign = 1 if agreed.z > 0 else -1
