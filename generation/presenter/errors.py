@@ -14,7 +14,8 @@ PresenterError
 │   └── SpeechTimesError            the sound is silent, or its times do not cover it
 ├── PlateRejectedError              the portrait cannot be driven; every failed check with its number
 ├── SceneError                      the layout does not hold the person, the background or a subtitle
-└── FilmError                       the driving video cannot be written
+├── FilmError                       the driving video cannot be written
+└── SyncUnmeasuredError             the finished file cannot be measured, so it does not go out
 """
 
 from __future__ import annotations
@@ -133,3 +134,10 @@ class FilmError(PresenterError):
 
     code = "driving_failed"
     hint = "See whether the disk is full; then submit the job again."
+
+
+class SyncUnmeasuredError(PresenterError):
+    """The finished file cannot be measured, so it does not go out."""
+
+    code = "sync_unmeasured"
+    hint = "Look at the video: its face must be seen from the first frame on, and it must have sound."

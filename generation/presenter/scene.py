@@ -126,7 +126,8 @@ def _box(picture: Image, layout: Layout) -> _Box:
     height, width = picture.shape[:2]
     reach = round(12 * layout.height_px / 1080) * 2
     left = round(layout.width_px * layout.centre - width / 2)
-    top = layout.height_px - height
+    # a portrait taller than the frame is cut at the waist, not at the hair
+    top = max(0, layout.height_px - height)
     x0, y0 = max(0, left - reach) // 2 * 2, max(0, top - reach) // 2 * 2
     x1 = min(layout.width_px, left + width + reach) // 2 * 2
     return _Box((x0, y0, x1, layout.height_px), left - x0, top - y0)
