@@ -6,6 +6,7 @@
   after the last full block are always looked at.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,11 +33,8 @@ _BLOCKS = """
     ORDER BY block DESC LIMIT %(limit)s
 """
 _BOTH = "SELECT DISTINCT block FROM audit_key WHERE k = ANY(%s) AND block = ANY(%s)"
-_OF_BLOCKS = """
-    SELECT e.idx, e.leaf_hash, e.event_id, e.body FROM unnest(%s::bigint[]) AS asked (block)
-    JOIN audit_entry e ON e.idx >= asked.block * %s AND e.idx < (asked.block + 1) * %s
-    ORDER BY e.idx DESC
-"""
+# Every index by itself: from ranges the planner may make a scan of the whole log.
+_THESE = "SELECT idx, leaf_hash, event_id, body FROM audit_entry WHERE idx = ANY(%s) ORDER BY idx DESC"
 _TAIL = (
     "SELECT idx, leaf_hash, event_id, body FROM audit_entry WHERE idx >= %s AND idx < %s ORDER BY idx DESC"
 )
@@ -65,17 +63,19 @@ def walk(all_of: Sequence[Alternatives], *, start: int, below: int) -> Iterator[
     if not all(all_of):
         return
     driver, others = _narrowest(all_of, start=start, below=min(below, indexed))
-    at, limit = min(below, indexed), FIRST
-    while at > start:
-        blocks = _blocks(driver, start=start, below=at, limit=limit)
+    end, limit = min(below, indexed), FIRST
+    while end > start:
+        blocks = _blocks(driver, start=start, below=end, limit=limit)
         if not blocks:
             return
         reached = max(start, blocks[-1] * BLOCK)
         for other in others:
             blocks = [row[0] for row in _rows(_BOTH, [_keys(other), blocks])]
-        rows = _rows(_OF_BLOCKS, [blocks, BLOCK, BLOCK]) if blocks else []
-        yield _step([row for row in rows if start <= row[0] < at], all_of, reached, least=limit)
-        at, limit = reached, min(MOST, limit * 2)
+        spans = (range(max(start, block * BLOCK), min(end, (block + 1) * BLOCK)) for block in blocks)
+        indexes = list(itertools.chain.from_iterable(spans))
+        rows = _rows(_THESE, [indexes]) if indexes else []
+        yield _step(rows, all_of, reached, least=limit)
+        end, limit = reached, min(MOST, limit * 2)
 
 
 def find(all_of: Sequence[Alternatives]) -> list[Entry]:

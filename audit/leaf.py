@@ -54,7 +54,7 @@ class KeyKind(IntEnum):
     TENANT = 10
     LEAF = 11
     MODEL = 12
-    SCRIPT = 13
+    SCRIPT = 13  # a commitment, since words can be guessed: who has the words asks the job store for the jobs
 
 
 _KEY_FIELDS: dict[str, KeyKind] = {kind.name.lower(): kind for kind in KeyKind if kind is not KeyKind.LEAF}

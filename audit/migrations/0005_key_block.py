@@ -4,22 +4,12 @@ from pathlib import Path
 
 from django.db import migrations, models
 
-from audit import leaf, store
-
-ENTRIES = 1024 * leaf.BLOCK
+from audit import reindexing
 
 
 def fill(_apps, schema_editor):
     with schema_editor.connection.cursor() as cursor:
-        full = store.size(cursor) // leaf.BLOCK * leaf.BLOCK
-        for start in range(0, full, ENTRIES):
-            bodies = store.bodies(cursor, start, min(start + ENTRIES, full))
-            rows = [
-                (key, (start + at) // leaf.BLOCK)
-                for at in range(0, len(bodies), leaf.BLOCK)
-                for key in leaf.keys_of(bodies[at : at + leaf.BLOCK])
-            ]
-            cursor.executemany("INSERT INTO audit_key (k, block) VALUES (%s, %s)", rows)
+        reindexing.fill(cursor)
 
 
 class Migration(migrations.Migration):

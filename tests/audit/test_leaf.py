@@ -213,6 +213,11 @@ def test_models_of_every_event_are_found_as_models():
     assert models == {"m1", "m2", "m3"}
 
 
+def test_script_is_found_by_its_commitment():
+    body = json.dumps(json.loads(encode(failed("x"))) | {"script": "sha256:" + "a" * 64}).encode()
+    assert (KeyKind.SCRIPT, "sha256:" + "a" * 64) in leaf.terms(body)
+
+
 def test_key_is_a_bigint_that_depends_on_kind_and_value():
     found = {leaf.key(kind, value) for kind in (KeyKind.JOB, KeyKind.MODEL) for value in ("a", "b")}
     assert len(found) == 4
