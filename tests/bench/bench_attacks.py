@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from tests.bench import peer
-from tests.bench.attacks import clips, content, pictures, report, speed, tasks
+from tests.bench.attacks import clips, content, pictures, report, speed, targets, tasks
 
 PARTS = ("pictures", "clips", "erase", "null", "speed")
 KEYS, KEYS_QUICK = 1536, 96
@@ -31,6 +31,8 @@ class Run:
         self.quick = quick
         self._pool = pool
         self._waiting: dict[str, list[Future[Any]]] = {}
+        self.came: dict[str, list[Any]] = {}
+        """Answers by part."""
         self.marks = [*OURS, *(peer.METHODS if peer.load() else ())]
 
     def add(self, part: str, task: Callable[[Any], Any], job: object) -> None:
@@ -39,7 +41,7 @@ class Run:
 
     def of(self, part: str) -> list[Any]:
         """Wait for the answers of one part."""
-        answers = []
+        answers = self.came.setdefault(part, [])
         for future in self._waiting.get(part, []):
             answers.append(future.result())
             print(f"  {part}: {len(answers)} of {len(self._waiting[part])}", file=sys.stderr, flush=True)
@@ -132,10 +134,14 @@ def main(arguments: list[str]) -> None:
             if part in asked.only:
                 plan(run)
         show_tables(run)
+    took: dict[str, float] = {}
     if "speed" in asked.only:
         with _processes(1) as alone:
             took = alone.submit(speed.speed, 3 if asked.quick else 8).result()
         print(f"\n### Speed\n\n{report.speed_table(took)}")
+    wanted = targets.targets(run.came, run.came.get("null", ()), took)
+    if wanted:
+        print(f"\n### Numbers\n\n{report.target_table(wanted)}")
     print(f"\n{time.monotonic() - start:.0f} s with {asked.workers} processes.")
 
 

@@ -7,6 +7,7 @@ from statistics import mean
 
 from tests.bench.attacks.erase import Erased
 from tests.bench.attacks.marks import Outcome
+from tests.bench.attacks.targets import Target
 from tests.bench.attacks.tasks import Null, Table
 
 HARMED_DB = 42.0
@@ -102,3 +103,9 @@ def speed_table(took: dict[str, float]) -> str:
         ours = embed if name.startswith("embed") else read
         rows.append([name, f"{ms:.1f}", f"{ms / ours:.1f}" if ours else ""])
     return _table(["1080p, one thread", "CPU ms, least", "times ours"], rows)
+
+
+def target_table(targets: Sequence[Target]) -> str:
+    """What was wanted, what came."""
+    rows = [[t.what, t.wanted, t.got, "yes" if t.holds else "**no**"] for t in targets]
+    return _table(["number", "wanted", "got", "holds"], rows)
