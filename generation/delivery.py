@@ -55,7 +55,7 @@ def write(job: Job, sealed: Sealed, stored: Stored, *, report: dict[str, Any]) -
     job.output_sha256, job.output_bytes, job.output_mime = stored.output, sealed.size_bytes, sealed.mime
     job.manifest_sha256, job.poster_sha256 = stored.manifest, stored.poster
     job.content_sha256, job.before_sha256 = stored.content, stored.before
-    job.report = {**report, "input": sealed.input.as_record()}
+    job.report = {**report, "input": sealed.input.as_record(), "credential": sealed.credential}
     job.save()
 
 

@@ -37,6 +37,11 @@ def suffix(mime_type: str) -> str:
     return next((name for name in (*CLIPS, *PICTURES) if mime(name) == mime_type), "bin")
 
 
+def holds_xmp(name: str) -> bool:
+    """True for the clips that take XMP when they are finished."""
+    return containers.output_kind(name) in containers.BOXES
+
+
 def holds_credential(name: str) -> bool:
     """False where the credential lies beside the file: Matroska has no place for it."""
     return containers.output_kind(name) not in containers.SIDECAR_ONLY

@@ -33,7 +33,7 @@ from watermark.c2pa import ConsentStatement, Ingredient, InputStatement, Manifes
 from watermark.credentials import CredentialChain
 from watermark.inputs import read_input
 from watermark.invisible import Carrier
-from watermark.metadata import MP4_KEY, AigcLabel, embed_label
+from watermark.metadata import MP4_KEY, AigcLabel, append_source, embed_label
 from watermark.profiles import Mark
 from watermark.readback import read_back
 from watermark.visible import Label
@@ -107,6 +107,11 @@ class Sealed:
         seen: tuple[Mark, ...] = (Mark.VISIBLE,) if self.label_seen else ()
         seen += (Mark.SOUND,) if self.sound.state == MARKED else ()
         return tuple(str(mark) for mark in (*seen, Mark.INVISIBLE, Mark.AIGC, Mark.CREDENTIAL))
+
+    @property
+    def credential(self) -> str:
+        """Where the credential lies: ``inside`` the file, or ``beside`` it, in the manifest alone."""
+        return "inside" if formats.holds_credential(self.path.suffix) else "beside"
 
     @property
     def manifest_sha256(self) -> str:
@@ -185,6 +190,8 @@ def _join(order: SealOrder, out: Path, finisher: SoundFinisher) -> None:
     sound = order.footage if order.info.audio is not None else None
     tags = {MP4_KEY: order.aigc.to_json()}
     join(order.chunks, audio_from=sound, out=out, metadata=tags, sound_filter=finisher)
+    if formats.holds_xmp(order.kind):
+        append_source(out)
 
 
 def _manifest(order: SealOrder, said: InputStatement) -> ManifestInput:

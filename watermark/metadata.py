@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from watermark import containers, pictures, places, riff, xmp
+from watermark import containers, mp4, pictures, places, riff, xmp
 from watermark.containers import Kind
 from watermark.errors import AigcLabelError, ContainerError, LabelLostError, ProviderCodeError
 
@@ -164,6 +164,18 @@ def embed_label(data: bytes, label: AigcLabel, *, source: SourceType = SourceTyp
         return _labelled_sound(data, text, source)
     write = _labelled_png if kind is Kind.PNG else _labelled_jpeg
     return write(data, xmp.packet(source, text))
+
+
+def append_source(path: Path, source: SourceType = SourceType.COMPOSITE) -> None:
+    """Add the IPTC digital source type to a finished MP4 or MOV file, as XMP; its label is elsewhere.
+
+    Raises:
+        ContainerError: it is another kind of file, or holds XMP already.
+    """
+    if containers.kind_of(path) not in containers.BOXES or mp4.packets(path):
+        raise ContainerError(f"{path.name} is no MP4 or MOV file that takes XMP.")
+    with path.open("ab") as file:
+        file.write(mp4.packet_box(xmp.packet(source)))
 
 
 def _labelled_png(data: bytes, packet: bytes) -> bytes:

@@ -148,6 +148,11 @@ def packets(path: Path) -> list[bytes]:
     return _uuid_boxes(path, _XMP_UUID, METADATA_MAX)
 
 
+def packet_box(packet: bytes) -> bytes:
+    """An XMP packet as a box; at the end of a file it moves nothing that the file points to."""
+    return struct.pack(">I4s", 24 + len(packet), b"uuid") + _XMP_UUID + packet
+
+
 def _uuid_boxes(path: Path, name: bytes, limit: int) -> list[bytes]:
     """What follows this name in the top-level uuid boxes that have it."""
     found = []

@@ -27,7 +27,7 @@ import numpy as np
 from tests.watermark.conftest import MARK_ID, portrait_bgr
 from watermark import c2pa, containers
 from watermark.c2pa import C2paState, CredentialChain
-from watermark.metadata import AigcLabel, check_label, embed_label, read_label
+from watermark.metadata import AigcLabel, append_source, check_label, embed_label, read_label
 
 PASSES_MAX, OCTETS_MAX, MEMORY_MAX = 10.0, 20_000, 100e6
 LABEL = AigcLabel.of_output(
@@ -75,6 +75,8 @@ def clip(path: Path, seconds: float) -> Path:
 def samples(folder: Path) -> dict[str, Path]:
     """A labelled file of every container that is written."""
     files = {name: clip(folder / f"clip.{name}", 10) for name in ("mp4", "mov", "mkv", "webm")}
+    for name in ("mp4", "mov"):
+        append_source(files[name])
     bgr = portrait_bgr(1080, 1920)
     for name in ("png", "jpg"):
         files[name] = folder / f"still.{name}"

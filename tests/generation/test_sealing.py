@@ -38,7 +38,7 @@ from watermark.errors import (
     WatermarkError,
 )
 from watermark.invisible import Carrier
-from watermark.metadata import AigcLabel, read_label
+from watermark.metadata import AigcLabel, SourceType, read_label
 from watermark.payload import MarkKeys
 from watermark.profiles import Nature, Output
 from watermark.visible import SEEN_MIN
@@ -297,6 +297,8 @@ def test_a_clip_is_sealed_in_another_container(
     found = read_credential(sealed.path, order.chain.root_pem, store=beside)
     assert (found.state, found.mark_id) == (C2paState.TRUSTED, order.marks.mark_id)
     assert len(sealed.label_seen) == 3
+    assert sealed.credential == ("beside" if suffix == "mkv" else "inside")
+    assert (SourceType.COMPOSITE.encode() in sealed.path.read_bytes()) == (suffix == "mov")
 
 
 def test_a_picture_is_sealed_as_jpeg(tmp_path: Path, carrier: Carrier, order: SealOrder) -> None:

@@ -20,7 +20,15 @@ import pytest
 from watermark import containers, matroska, riff, tiff
 from watermark.containers import Kind
 from watermark.errors import ContainerError
-from watermark.metadata import AigcLabel, AigcState, SourceType, check_label, embed_label, read_label
+from watermark.metadata import (
+    AigcLabel,
+    AigcState,
+    SourceType,
+    append_source,
+    check_label,
+    embed_label,
+    read_label,
+)
 
 TEXT = '{"Label":"1","ContentProducer":"p","ProduceID":"i"}'
 CLIPS = {"mp4": "libx264", "mov": "libx264", "mkv": "libx264", "webm": "libvpx-vp9"}
@@ -235,6 +243,20 @@ def test_options_of_the_muxer_are_needed_where_they_are_given(
     assert read_label(path).state == state
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_clip_takes_its_source_type_when_it_is_finished(tmp_path: Path, suffix: str, aigc: AigcLabel) -> None:
+    path = muxed(tmp_path / f"clip.{suffix}", {"AIGC": aigc.to_json()})
+    append_source(path)
+    assert check_label(path, aigc.to_json()) == aigc
+    assert path.read_bytes().count(SourceType.COMPOSITE.encode()) == 1
+    with av.open(str(path)) as clip:
+        assert len(list(clip.decode(video=0))) == 4
+    with pytest.raises(ContainerError):
+        append_source(path)
+    with pytest.raises(ContainerError):
+        append_source(muxed(tmp_path / "clip.mkv", {}))
+
+
 def test_sound_gives_its_label_back_and_plays_the_same(tmp_path: Path, aigc: AigcLabel) -> None:
     path = tmp_path / "sound.wav"
     path.write_bytes(embed_label(sound(), aigc))
@@ -329,6 +351,8 @@ def tool(name: str) -> str:
 def labelled(tmp_path: Path, aigc: AigcLabel) -> dict[str, Path]:
     """A file of every container that is written, with its label."""
     files = {s: muxed(tmp_path / f"clip.{s}", {"AIGC": aigc.to_json()}) for s in CLIPS}
+    for suffix in ("mp4", "mov"):
+        append_source(files[suffix])
     for suffix, data in (("png", picture(".png")), ("jpg", picture(".jpg")), ("wav", sound())):
         files[suffix] = tmp_path / f"file.{suffix}"
         files[suffix].write_bytes(embed_label(data, aigc))
@@ -347,7 +371,7 @@ def test_exiftool_shows_the_label_in_every_container(labelled: dict[str, Path], 
         if text.startswith("base64:"):
             text = base64.b64decode(text.removeprefix("base64:")).decode()
         assert text.rstrip("\0") == aigc.to_json(), suffix  # it shows the octet that makes a chunk even
-        if suffix in {"png", "jpg", "wav"}:
+        if suffix not in {"mkv", "webm"}:  # they have no place for XMP
             assert shown["XMP:DigitalSourceType"] == SourceType.COMPOSITE
 
 
