@@ -17,7 +17,7 @@ from consent.disclosures import Disclosed
 from likeness.portal import access, people
 from likeness.portal.health import log_health
 from likeness.portal.pages import Page
-from likeness.portal.wording.events import DETAILS, Told, tell
+from likeness.portal.wording.events import DETAILS, Told, detail, tell
 
 PAGE_SIZE = 50
 
@@ -94,10 +94,7 @@ class LogEntryView(Page):
             "words": str(disclosures.standing(entry, tenant=self.tenant)),
             "may_disclose": access.allows(access.DISCLOSE, self.actor.roles),
             "told": told,
-            "details": [
-                (DETAILS.get(name, name), value)
-                for name, value in (json.loads(told.jcs) if told else {}).items()
-            ],
+            "details": _details(told) if told else (),
         }
         return self.show(self.request, "portal/log/entry.html", context)
 
@@ -136,6 +133,13 @@ class LogCheckpointView(Page):
     def get(self, _request: HttpRequest) -> HttpResponseBase:
         """Send it."""
         return _text(selectors.checkpoint().note, "checkpoint")
+
+
+def _details(told: Disclosed) -> list[tuple[Any, Any]]:
+    """Words for people, in their order."""
+    words, order = json.loads(told.jcs), list(DETAILS)
+    known = sorted(words, key=lambda name: order.index(name) if name in order else len(order))
+    return [detail(name, words[name]) for name in known]
 
 
 def _text(text: str, name: str) -> HttpResponse:

@@ -90,11 +90,13 @@ def test_the_words_of_an_entry_are_shown_to_those_who_may_and_it_is_logged(
     assert sign_in("business").post(tell).status_code == 403
     told = client.post(tell)
     assert NAME in told.content.decode()
+    assert "Product explainer" in told.content.decode()
     assert "no-store" in told.headers["Cache-Control"]
     settings.LIKENESS_ERASURE_HANDLERS = []
     sign_in("legal").post(of("identity-erase", row.identity), {"confirmation": NAME})
     log.receipt(Step.objects.filter(consent=row).last().event_id, timeout_s=10)
     assert len(log.entries(KeyKind.TYPE, "audit.disclosed")) == 1
+    assert "The words beside an entry were read" in client.get(reverse("log-list")).content.decode()
     assert disclosures.standing(entry, tenant="demo") == "erased"
     html = client.get(page).content.decode()
     assert "data key was destroyed" in html

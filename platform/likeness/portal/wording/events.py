@@ -8,6 +8,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from likeness.portal.wording.terms import word
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -74,7 +76,22 @@ DETAILS = {
     "not_after": _("Last day"),
     "reason": _("Reason"),
 }
-"""Names of the words that are told beside an entry."""
+"""Names of the words that are told beside an entry, in the order in which they are shown."""
+CODED = {
+    "operations": "operation",
+    "purposes": "purpose",
+    "channels": "channel",
+    "territories": "territory",
+    "languages": "language",
+}
+"""The catalogue of those that are lists of codes."""
+
+
+def detail(name: str, value: Any) -> tuple[Any, Any]:
+    """A word beside an entry as its name and value for people."""
+    if name in CODED and isinstance(value, list):
+        return DETAILS[name], [word(CODED[name], str(code)) for code in value]
+    return DETAILS.get(name, name), value[:10] if name in ("not_before", "not_after") else value
 
 
 def tell(event: Mapping[str, Any]) -> Told:
@@ -82,6 +99,8 @@ def tell(event: Mapping[str, Any]) -> Told:
     kind = str(event.get("type", ""))
     if kind == "gate.decided":
         return GATE.get(str(event.get("decision")), EVENTS[kind])
+    if kind == "audit.disclosed" and "bundle" not in event:
+        return Told("", "search", _("The words beside an entry were read"))
     if kind == "consent.approved" and event.get("role") in APPROVED_AS:
         return Told("good", "check", APPROVED_AS[event["role"]])
     return EVENTS.get(kind) or Told("", "log", kind)
