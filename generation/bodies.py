@@ -8,9 +8,10 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from generation import selectors
-from generation.models import Job, JobState, Media
+from generation.models import Export, Job, JobState, Media
 from generation.planner import MODES
 from generation.services import JobRequest
+from generation.statutory import PURPOSE_CHARS, RECIPIENT_CHARS, ExportRequest
 
 
 class MediaUploadSerializer(serializers.Serializer[Any]):
@@ -93,6 +94,42 @@ class JobRequestSerializer(serializers.Serializer[Any]):
         )
 
 
+class ExportRequestSerializer(serializers.Serializer[Any]):
+    """Who gets a copy without the visible label, by which agreement, for what; and that they declared it."""
+
+    recipient = serializers.CharField(max_length=RECIPIENT_CHARS)
+    agreement = serializers.CharField(max_length=64)
+    purpose = serializers.CharField(max_length=PURPOSE_CHARS)
+    declared = serializers.BooleanField()
+
+    def request(self) -> ExportRequest:
+        """The validated body as a value."""
+        return ExportRequest(**self.validated_data)
+
+
+class ExportSerializer(serializers.ModelSerializer[Export]):
+    """A request as a client sees it; one alone also has ``recipient`` and ``purpose`` while they are kept."""
+
+    job = serializers.UUIDField(source="job_id", read_only=True)
+    copy = serializers.UUIDField(source="copy_id", read_only=True, allow_null=True)
+    outcome = serializers.SerializerMethodField()
+    recipient = serializers.CharField(read_only=True, required=False)
+    purpose = serializers.CharField(read_only=True, required=False)
+
+    class Meta:
+        """What is shown."""
+
+        model = Export
+        fields = [
+            "id", "job", "copy", "state", "outcome", "agreement", "requested_by", "decided_by", "keep_until",
+            "created", "decided", "delivered", "recipient", "purpose",
+        ]  # fmt: skip
+
+    def get_outcome(self, row: Export) -> str:
+        """The state of the job that makes the copy; empty before the approval."""
+        return str(row.copy.state) if row.copy else ""
+
+
 class JobSerializer(serializers.ModelSerializer[Job]):
     """A job as a client sees it; ``stage`` is the state in the words of the flow."""
 
@@ -103,6 +140,7 @@ class JobSerializer(serializers.ModelSerializer[Job]):
     chunks = serializers.SerializerMethodField()
     alarms = serializers.SerializerMethodField()
     links = serializers.SerializerMethodField()
+    derived_from = serializers.UUIDField(source="derived_from_id", read_only=True, allow_null=True)
 
     class Meta:
         """What is shown."""
@@ -112,8 +150,8 @@ class JobSerializer(serializers.ModelSerializer[Job]):
             "id", "state", "progress", "chunks", "alarms", "code", "message", "hint", "reasons", "identity",
             "consent", "media", "source_sha256", "operation", "purpose", "channel", "territory", "language",
             "product", "mode", "container", "callback_id", "admission_index", "mark_id", "output_sha256",
-            "output_bytes", "output_mime", "manifest_sha256", "report", "links", "created", "started",
-            "finished",
+            "output_bytes", "output_mime", "manifest_sha256", "labelling", "derived_from", "report", "links",
+            "created", "started", "finished",
         ]  # fmt: skip
 
     def get_progress(self, job: Job) -> float:

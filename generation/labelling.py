@@ -12,20 +12,25 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
+import cv2
+import numpy as np
 from django.conf import settings
 
 from consent import selectors as consents
 from generation.engine.media.info import MediaInfo
-from generation.errors import MarksMissingError
-from generation.marking import MarkPlan
+from generation.errors import MarksMissingError, NotFoundError
+from generation.marking import MarkPlan, drawn
 from generation.models import Job
 from watermark import profiles
 from watermark.lettering import SEPARATOR
 from watermark.placement import Box
 from watermark.profiles import Demand, Mark, Nature, Output, Profile, Requirement, Wording
+from watermark.visible import Tone
 
 CHANGING = frozenset({"face_swap", "enhance"})
 """Operations on a recording of a person; every other one makes a digital human, which must show it always."""
+PREVIEW_PX = 480
+GROUND = {Tone.LIGHT_ON_DARK: 70, Tone.DARK_ON_LIGHT: 200}
 ALWAYS = frozenset({Mark.INVISIBLE, Mark.AIGC, Mark.CREDENTIAL})
 """Marks that the way of an output puts on each file, whatever the plan says."""
 
@@ -123,6 +128,25 @@ def check_applied(requirement: Requirement, applied: Collection[str]) -> None:
 def carried_by(plan: MarkPlan) -> frozenset[Mark]:
     """The marks that an output made by this plan has."""
     return ALWAYS | ({Mark.VISIBLE} if plan.label else frozenset())
+
+
+def preview(job: Job) -> bytes:
+    """A PNG of an empty picture of the output's shape with its label, at most 480 px wide; no footage on it.
+
+    Raises:
+        NotFoundError: the job has no label, because it was not planned or is a copy without one.
+    """
+    plan = MarkPlan.from_record(job.marking, mark_hex=job.mark_id or "") if job.marking else None
+    label = drawn(plan) if plan else None
+    if plan is None or label is None:
+        raise NotFoundError("There is no label.")
+    shape = (plan.height_px, plan.width_px)
+    luma = np.full(shape, GROUND[label.look.tone], np.uint8)
+    u, v = np.full((2, (shape[0] + 1) // 2, (shape[1] + 1) // 2), 128, np.uint8)
+    label.blend(luma, u, v)
+    scale = min(1.0, PREVIEW_PX / plan.width_px)
+    small = cv2.resize(luma, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".png", small)[1].tobytes()
 
 
 def faces_of(job: Job) -> list[list[Box]]:

@@ -17,6 +17,7 @@ import uuid
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit import services as audit
@@ -42,6 +43,7 @@ DECLARATIONS = {
     "zh": "接收方知悉该内容由人工智能生成，将在向公众提供前依法添加标识，并对其使用承担责任。",
 }
 """What the recipient declared; its code is in the log."""
+SEE = frozenset({"legal", "business", "auditor"})
 RECIPIENT_CHARS, PURPOSE_CHARS = 120, 500
 _AGREEMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{2,63}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -165,6 +167,38 @@ def erase_recipient(export_id: str | uuid.UUID, *, by: Actor) -> bool:
         return False
     audit.append(ExportErased(export=row.id.hex, job=row.job.id.hex), actor=by)
     return True
+
+
+def seen(*, by: Actor) -> QuerySet[Export]:
+    """All requests of the actor's tenant, newest first.
+
+    Raises:
+        RoleError: the actor has nothing to do with them.
+    """
+    if by.roles.isdisjoint(SEE):
+        raise RoleError(f"Copies without the visible label are seen by {', '.join(sorted(SEE))}.")
+    return selectors.exports(tenant=by.tenant)
+
+
+def find(export_id: str | uuid.UUID, *, by: Actor) -> Export:
+    """One request.
+
+    Raises:
+        RoleError, NotFoundError: as ``seen``; no such request in this tenant.
+    """
+    seen(by=by)
+    return selectors.export(export_id, tenant=by.tenant)
+
+
+def told(row: Export, *, by: Actor) -> dict[str, str]:
+    """Who gets the copy, and why; empty once that was erased.
+
+    Raises:
+        RoleError: as ``seen``.
+    """
+    seen(by=by)
+    said = words.told(row.request_event, tenant=by.tenant)
+    return {name: said[name] for name in ("recipient", "purpose") if name in said}
 
 
 # ---- what must hold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from generation import api
+from generation import api, statutory_api
 
 urlpatterns = [
     path("media/", api.MediaListView.as_view(), name="api-media-list"),
@@ -15,5 +15,17 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/output", api.JobOutputView.as_view(), name="api-job-output"),
     path("jobs/<uuid:job_id>/manifest", api.JobManifestView.as_view(), name="api-job-manifest"),
     path("jobs/<uuid:job_id>/poster", api.JobPosterView.as_view(), name="api-job-poster"),
+    path("jobs/<uuid:job_id>/exports", statutory_api.JobExportView.as_view(), name="api-job-export"),
+    path("exports/", statutory_api.ExportListView.as_view(), name="api-export-list"),
+    path("exports/<uuid:export_id>/", statutory_api.ExportDetailView.as_view(), name="api-export-detail"),
+    path(
+        "exports/<uuid:export_id>/approve",
+        statutory_api.ExportApproveView.as_view(),
+        name="api-export-approve",
+    ),
+    path(
+        "exports/<uuid:export_id>/reject", statutory_api.ExportRejectView.as_view(), name="api-export-reject"
+    ),
+    path("exports/<uuid:export_id>/erase", statutory_api.ExportEraseView.as_view(), name="api-export-erase"),
     path("jobs/<uuid:job_id>/before", api.JobBeforeView.as_view(), name="api-job-before"),
 ]

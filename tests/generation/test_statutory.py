@@ -207,7 +207,7 @@ def test_what_changed_since_the_approval_stops_the_copy(
     copy = Job.objects.get(pk=row.copy_id)
     assert (copy.state, copy.code) == {
         "off": ("failed", "export.off"),
-        "revoked": ("refused", "licence.missing"),
+        "revoked": ("refused", "licence.revoked"),
     }[change]
     assert copy.output_sha256 == ""
 

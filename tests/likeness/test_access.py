@@ -24,12 +24,13 @@ from rest_framework.views import APIView
 from audit import selectors as log
 from consent import services as consents
 from generation import services as generations
-from generation.models import Job, JobState
+from generation.models import Export, Job, JobState
 from likeness.accounts import services as accounts
 from likeness.accounts.roles import Role
 from tests.consent import fakes
 from tests.consent.samples import make_terms
 from tests.generation.fakes import GREEN, portrait
+from tests.likeness.portal.conftest import LABELLING, MARKING
 
 PUBLIC = {"healthz", "log/checkpoint", "log/tile/<path:path>", "sign-in/", "language/", "sign-out/"} | {
     "check/",
@@ -50,11 +51,13 @@ MISSING = {
     "media_id": str(uuid.UUID(int=1)),
     "job_id": str(uuid.UUID(int=1)),
     "index": "987654",
+    "export_id": str(uuid.UUID(int=1)),
 }
 BODIES: dict[str, dict[str, Any]] = {
     "approve": {"role": "legal"},
     "reject": {"reason": "other"},
     "revoke": {"reason": "other"},
+    "exports": {"recipient": "a bank", "agreement": "AGR-1", "purpose": "other", "declared": True},
 }
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -177,6 +180,8 @@ def world(home, sequencing, people, person, settings) -> World:
         language="zh",
         admission_index=0,
         permit="x",
+        marking=MARKING,
+        labelling=LABELLING,
         mark_id="0" * 16,
         output_sha256=blob,
         output_bytes=22,
@@ -184,6 +189,9 @@ def world(home, sequencing, people, person, settings) -> World:
         manifest_sha256=blob,
         poster_sha256=blob,
         before_sha256=blob,
+    )
+    export = Export.objects.create(
+        tenant="demo", job=job, agreement="AGR-1", requested_by=by["legal"].id, request_event=uuid.uuid4()
     )
     portrait_id = who.portraits.first().id
     index = next(e.index for e in wait_for_entries() if e.event["type"] == "consent.submitted")
@@ -195,6 +203,7 @@ def world(home, sequencing, people, person, settings) -> World:
         "media_id": str(media.pk),
         "job_id": str(job.pk),
         "index": str(index),
+        "export_id": str(export.pk),
     }
     everything = tuple(role.value for role in Role)
     return World(values, owner=person(*everything), other=person(*everything, tenant="other"))

@@ -24,6 +24,10 @@ SEE_PORTRAITS = REVIEWERS | ENROL
 SUBMIT_JOBS = frozenset({Role.REQUESTER})
 CANCEL_JOBS = frozenset({Role.REQUESTER, Role.OPERATOR})
 DOWNLOAD = frozenset({Role.REQUESTER, Role.LEGAL, Role.BUSINESS, Role.EXPERT, Role.AUDITOR})
+EXPORT = frozenset({Role.LEGAL})
+"""Who asks for copies without the visible label, and takes them; another person decides."""
+APPROVE_EXPORT = frozenset({Role.BUSINESS})
+SEE_EXPORTS = frozenset({Role.LEGAL, Role.BUSINESS, Role.AUDITOR})
 SEE_LOG = EVERYONE - {Role.REQUESTER}
 SEARCH_LOG = frozenset({Role.AUDITOR})
 

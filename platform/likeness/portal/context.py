@@ -32,6 +32,7 @@ NAVIGATION = (
     Entry("identities", _("Identities"), "identity-list", "person", access.EVERYONE),
     Entry("consents", _("Licences"), "consent-list", "licence", access.EVERYONE),
     Entry("jobs", _("Jobs"), "job-list", "film", access.EVERYONE),
+    Entry("exports", _("Unlabelled copies"), "export-list", "seal", access.SEE_EXPORTS),
     Entry("provenance", _("Provenance"), "provenance", "search", access.EVERYONE),
     Entry("verify", _("Check evidence"), "verify", "shield", access.EVERYONE),
     Entry("log", _("Log"), "log-list", "log", access.SEE_LOG),

@@ -11,13 +11,13 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from generation import delivery, selectors, services
+from generation import delivery, labelling, selectors, services, statutory
 from generation.errors import GenerationError, RefusedError
 from generation.services import JobRequest
 from likeness.portal import access
-from likeness.portal.forms import JobForm, blame
+from likeness.portal.forms import ExportForm, JobForm, blame
 from likeness.portal.jobs import OPEN, STOP_POLLING, rows_of, view_of
-from likeness.portal.media import attachment, inline
+from likeness.portal.media import attachment, inline, picture
 from likeness.portal.pages import DOMAIN_ERRORS, Change, Page
 from likeness.portal.uploads import opened
 
@@ -102,7 +102,11 @@ class JobDetailView(Page):
             "view": view_of(job, tenant=self.tenant),
             "moving": moving,
             "may_cancel": moving and access.allows(access.CANCEL_JOBS, self.actor.roles),
-            "may_download": access.allows(access.DOWNLOAD, self.actor.roles),
+            "may_download": access.allows(
+                access.EXPORT if job.derived_from_id else access.DOWNLOAD, self.actor.roles
+            ),
+            "may_export": access.allows(access.EXPORT, self.actor.roles) and statutory.may_be_asked_for(job),
+            "form": ExportForm(),
             "may_see_log": access.allows(access.SEE_LOG, self.actor.roles),
         }
         if request.headers.get("HX-Request"):
@@ -110,6 +114,14 @@ class JobDetailView(Page):
                 request, "portal/jobs/live.html", context, status=200 if moving else STOP_POLLING
             )
         return self.show(request, "portal/jobs/detail.html", context)
+
+
+class JobLabelView(Page):
+    """Where the visible label of a job stands, and how it looks."""
+
+    def get(self, _request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
+        """Draw it."""
+        return picture(labelling.preview(selectors.job(job_id, tenant=self.tenant)), content_type="image/png")
 
 
 class JobCancelView(Change):

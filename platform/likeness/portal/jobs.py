@@ -48,6 +48,17 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelView:
+    """The visible label in words; ``text`` is empty where it was left out. ``opening_s`` 0 is every frame."""
+
+    profile: str
+    text: str
+    place: str
+    opening_s: int
+    raised: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class JobView:
     """A job on its page."""
 
@@ -59,6 +70,7 @@ class JobView:
     reasons: tuple[Reason, ...]
     alarms: tuple[Reason, ...]
     entries: tuple[Any, ...]
+    label: LabelView | None
 
 
 def rows_of(jobs: Iterable[Any], *, tenant: str) -> tuple[JobRow, ...]:
@@ -84,6 +96,22 @@ def view_of(job: Any, *, tenant: str) -> JobView:
         reasons=reasons_of(job),
         alarms=tuple(reason(code) for code in job.report.get("alarms", ())),
         entries=entries_of(job.id.hex),
+        label=label_of(job),
+    )
+
+
+def label_of(job: Any) -> LabelView | None:
+    """How the output is labelled, and by which law; None for a job that was not planned or is older."""
+    needed, plan = job.labelling, job.marking.get("label") or {}
+    if not needed:
+        return None
+    raised = ["operator" if who == "operator" else "licence" for who in needed.get("raised_by", ())]
+    return LabelView(
+        profile=str(needed.get("profile", "")).partition("/")[0],
+        text=str(plan.get("text", "")),
+        place=str(plan.get("place", "")),
+        opening_s=round(float(plan.get("opening_s", 0))),
+        raised=tuple(dict.fromkeys(raised)),
     )
 
 

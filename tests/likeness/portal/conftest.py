@@ -87,6 +87,16 @@ def world(people) -> SimpleNamespace:
     )
 
 
+MARKING = {
+    "strength": 0.8,
+    "profile": "standard",
+    "label": {"text": "AI生成 · AI GENERATED", "place": "top-right"},
+    "width_px": 640,
+    "height_px": 360,
+}
+LABELLING = {"profile": "cn/1", "form": "gb45438-2025/2", "raised_by": ["operator"]}
+
+
 def make_job(by: dict[str, Any]) -> Callable[..., Job]:
     """Jobs in any state, with an output where the state has one."""
     count = iter(range(1, 1000))
@@ -113,7 +123,8 @@ def make_job(by: dict[str, Any]) -> Callable[..., Job]:
         media, _ = Media.objects.get_or_create(
             tenant=tenant, sha256="a" * 64, defaults={"bytes": 1, "kind": "video"}
         )
-        return Job.objects.create(tenant=tenant, state=state, media=media, **fields | values)
+        marks = {"marking": MARKING, "labelling": LABELLING}
+        return Job.objects.create(tenant=tenant, state=state, media=media, **marks | fields | values)
 
     return make
 

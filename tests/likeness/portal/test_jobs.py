@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from generation.models import Chunk, Job
+from generation import statutory
+from generation.models import Chunk, Export, Job
 from tests.likeness.portal.conftest import VIDEO, upload
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +58,61 @@ def test_a_finished_job_has_a_player_pictures_marks_and_a_download(sign_in, worl
     assert reverse("job-before", args=[job.id]) in html
     assert reverse("job-download", args=[job.id]) in html
     assert job.mark_id in html
+
+
+def test_a_job_says_how_it_is_labelled_and_by_which_law(sign_in, world):
+    job = world.job("done")
+    html = page(sign_in("requester"), job).content.decode()
+    for words in ("AI生成 · AI GENERATED", "top right", "On every frame", "China", "this installation"):
+        assert words in html
+    where = reverse("job-label", args=[job.id])
+    assert where in html
+    response = sign_in("requester").get(where)
+    assert response.headers["Content-Type"] == "image/png"
+    assert response.content.startswith(b"\x89PNG")
+
+
+def test_the_form_for_an_unlabelled_copy_is_shown_where_it_could_succeed(sign_in, world, monkeypatch):
+    job = world.job("done")
+    where = reverse("job-export", args=[job.id])
+    assert where not in page(sign_in("legal"), job).content.decode()
+    monkeypatch.setattr(statutory, "may_be_asked_for", lambda _job: True)
+    assert where in page(sign_in("legal"), job).content.decode()
+    assert where not in page(sign_in("business"), job).content.decode()
+
+
+def test_a_refused_request_for_a_copy_says_why(sign_in, world):
+    job = world.job("done")
+    body = {"recipient": "示范证券", "agreement": "AGR-1", "purpose": "放映", "declared": "on"}
+    response = sign_in("legal").post(reverse("job-export", args=[job.id]), body)
+    assert response.status_code == 422
+    assert "makes no copies" in response.content.decode()
+    response = sign_in("legal").post(reverse("job-export", args=[job.id]), {**body, "declared": ""})
+    assert "Without the declaration" in response.content.decode()
+
+
+def test_a_copy_is_not_played_and_only_legal_takes_it(sign_in, world):
+    copy = world.job("done", derived_from=world.job("done", mark_id="1" * 16, admission_index=77))
+    html = page(sign_in("requester"), copy).content.decode()
+    assert reverse("job-download", args=[copy.id]) not in html
+    assert f'src="{reverse("job-output", args=[copy.id])}"' not in html
+    assert reverse("job-download", args=[copy.id]) in page(sign_in("legal"), copy).content.decode()
+    assert sign_in("legal").get(reverse("job-output", args=[copy.id])).status_code == 422
+
+
+def test_requests_for_copies_are_listed_for_those_who_decide(sign_in, world, people):
+    row = Export.objects.create(
+        tenant="demo",
+        job=world.job("done"),
+        agreement="AGR-7",
+        requested_by=people["legal"].actor.id,
+        request_event=uuid.uuid4(),
+    )
+    decide = reverse("export-approve", args=[row.id])
+    for role, shown in (("business", True), ("legal", False), ("auditor", False)):
+        html = sign_in(role).get(reverse("export-list")).content.decode()
+        assert "AGR-7" in html
+        assert (decide in html) is shown
 
 
 def test_a_refused_job_gives_every_reason_with_its_code(sign_in, world):

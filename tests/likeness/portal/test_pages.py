@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import pytest
 from django.test import Client
@@ -34,6 +35,9 @@ PAGES = {
     "job-output": ALL,
     "job-poster": ALL,
     "job-before": ALL,
+    "job-label": ALL,
+    "job-export": {"legal"},
+    "export-list": {"legal", "business", "auditor"},
     "provenance": ALL,
     "provenance-search": {"auditor"},
     "verify": ALL,
@@ -47,6 +51,9 @@ CHANGES = {
     "job-cancel": {"requester", "operator"},
     "job-download": ALL - {"operator"},
     "block-remove": {"legal"},
+    "export-approve": {"business"},
+    "export-reject": {"business"},
+    "export-erase": {"legal"},
 }
 ELSEWHERE = {"sign-in", "sign-out", "language"}  # test_session
 WITH_LOG = {
@@ -74,6 +81,8 @@ def address(world):
             return reverse(name, args=[world.enrol().id])
         if name == "portrait":
             return reverse(name, args=[world.enrol().portraits.first().id])
+        if name in ("export-approve", "export-reject", "export-erase"):
+            return reverse(name, args=[uuid.UUID(int=1)])
         if name == "block-remove":
             return reverse(name, args=["blk_" + "0" * 16])
         return reverse(name)

@@ -106,6 +106,32 @@ REASONS: dict[str, tuple[Any, Any]] = {
     ),
     "label.missing": (_("The visible label was not found on the finished frames."), _TRY_AGAIN),
     "seal.error": (_("The output could not be sealed."), _TRY_AGAIN),
+    "marks.missing": (_("The output would have lacked a mark that the law asks for."), _TRY_AGAIN),
+    "watermark.label_placement": (
+        _("Faces leave no place for the visible label."),
+        _("Use footage that leaves a corner free."),
+    ),
+    "watermark.label_text": (
+        _("The label's words are not allowed: they deny it, or cannot be drawn."),
+        _("Submit a licence with other words on its label."),
+    ),
+    "watermark.label_size": (
+        _("The visible label does not fit the picture."),
+        _("Use larger footage, or fewer words on the licence's label."),
+    ),
+    "export.off": (
+        _("This installation makes no copies without the visible label."),
+        _("Tell the operator."),
+    ),
+    "export.refused": (
+        _("The law of the place or the licence does not allow a copy without the visible label."),
+        _("Deliver the labelled output."),
+    ),
+    "export.state": (
+        _("The request for this copy is not open or not approved."),
+        _("Look at the list of copies."),
+    ),
+    "export.invalid": (_("The request is not complete."), _("Correct the fields.")),
     "output.withdrawn": (
         _("The output was withdrawn together with its licence."),
         _("Stop using every copy of it."),

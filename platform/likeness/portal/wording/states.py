@@ -38,6 +38,9 @@ CHIPS: dict[str, Chip] = {
     "cancelled": Chip("", "cross", _("Cancelled")),
     "refused": Chip("bad", "block", _("Refused")),
     "withdrawn": Chip("bad", "undo", _("Withdrawn")),
+    # copies without the visible label; "rejected" is above
+    "requested": Chip("warn", "clock", _("Waiting for business")),
+    "delivered": Chip("good", "check", _("Ready")),
     # proofs and log
     "verified": Chip("good", "check", _("Verified")),
     "pending": Chip("warn", "clock", _("Waiting for the log")),

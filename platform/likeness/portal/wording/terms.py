@@ -107,6 +107,20 @@ TABLES: dict[str, dict[str, Any]] = {
         "US-TN": _("Tennessee"),
         "DK": _("Denmark"),
     },
+    "profile": {
+        "cn": _("China"),
+        "eu": _("European Union"),
+        "cn+eu": _("China and the European Union"),
+    },
+    "place": {
+        "top-right": _("top right"),
+        "top-left": _("top left"),
+        "bottom-right": _("bottom right"),
+        "bottom-left": _("bottom left"),
+        "top": _("top"),
+        "bottom": _("bottom"),
+    },
+    "raised": {"operator": _("this installation"), "licence": _("the licence")},
     "mark": {
         "invisible": _("Invisible watermark"),
         "visible": _("Visible label"),
