@@ -2,8 +2,8 @@
 
 Cheap first: content credential, AIGC label, then the invisible mark and the mark in the sound, each search
 within a budget of time, then marks of other people's tools. That no mark is found never means that a file was
-not generated. The detector holds keys and is an oracle: its callers limit the rate, and give outsiders neither
-z nor geometry.
+not generated. The detector holds keys and is an oracle: its callers limit the rate, and give outsiders
+neither z nor geometry.
 """
 
 from __future__ import annotations
@@ -21,11 +21,15 @@ from watermark.evidence import Evidence
 from watermark.invisible import Carrier
 from watermark.legacy import LegacyRead, LegacyState, read_legacy
 from watermark.metadata import AigcRead
+from watermark.payload import MarkKeys
 from watermark.search import Finding, Geometry, Tally, at_identity, everywhere, groups_of
+from watermark.sound_search import SoundRead, read_sound
 from watermark.state import MarkState as MarkState
 
 ATTEMPTS = frozenset({1, 4, 12, 24, 48, 96})
 """Numbers of frames after which a decode is tried."""
+NO_PICTURE = "no picture"
+"""How the reason begins when there is no picture to search."""
 
 _Read = TypeVar("_Read")
 _Search = Callable[[list[list[Carrier]], Evidence, Tally, Finding], Finding]
@@ -59,6 +63,7 @@ class Detection:
     c2pa: C2paRead
     label: AigcRead
     mark: MarkRead
+    sound: SoundRead
     legacy: LegacyRead
     seconds: Mapping[str, float]
 
@@ -66,12 +71,12 @@ class Detection:
     def conflict(self) -> bool:
         """Whether a trusted credential and the hidden marks name different outputs."""
         trusted = self.c2pa.mark_id if self.c2pa.state is C2paState.TRUSTED else None
-        return len({trusted, self.mark.mark_id} - {None}) > 1
+        return len({trusted, self.mark.mark_id, self.sound.mark_id} - {None}) > 1
 
     def as_record(self) -> dict[str, Any]:
         """A JSON-ready record; ids as 16 hexadecimal characters."""
         record = asdict(self)
-        for layer in ("c2pa", "mark"):
+        for layer in ("c2pa", "mark", "sound"):
             mark_id = record[layer]["mark_id"]
             record[layer]["mark_id"] = None if mark_id is None else f"{mark_id:016x}"
         return record
@@ -100,11 +105,13 @@ def detect(
     credential = watch.timed("c2pa", lambda: c2pa.read(path, anchors_pem))
     label = watch.timed("aigc", lambda: metadata.read_label(path))
     tally = Tally(budget_s=budget_s, max_decodes=max_decodes)
-    mark = watch.timed(
-        "invisible", lambda: read_mark(path, carriers=carriers, tally=tally, frame_limit=frame_limit)
-    )
+    mark = watch.timed("invisible", lambda: _picture(path, carriers, tally, frame_limit))
+    keys = [carrier.keys for carrier in carriers]
+    sound = watch.timed("sound", lambda: _sound(path, keys, budget_s, max_decodes))
+    if mark.reason.startswith(NO_PICTURE) and not sound.heard_s:
+        raise UnreadableError(mark.reason)
     legacy = watch.timed("legacy", lambda: _legacy(path))
-    return Detection(credential, label, mark, legacy, watch.seconds)
+    return Detection(credential, label, mark, sound, legacy, watch.seconds)
 
 
 class _Watch:
@@ -120,11 +127,27 @@ class _Watch:
         return found
 
 
+def _picture(path: Path, carriers: Sequence[Carrier], tally: Tally, frame_limit: int) -> MarkRead:
+    """The invisible mark; a recording of sound alone has no place for it."""
+    try:
+        return read_mark(path, carriers=carriers, tally=tally, frame_limit=frame_limit)
+    except UnreadableError as error:
+        return MarkRead(MarkState.NOT_RUN, reason=f"{NO_PICTURE}: {error}")
+
+
+def _sound(path: Path, keys: Sequence[MarkKeys], budget_s: float, max_decodes: int) -> SoundRead:
+    """The mark in the sound; a picture has no place for it."""
+    try:
+        return read_sound(path, keys=keys, budget_s=budget_s, max_decodes=max_decodes)
+    except UnreadableError:
+        return SoundRead(MarkState.NOT_RUN, reason="no sound")
+
+
 def _legacy(path: Path) -> LegacyRead:
     """Marks of another package, on the first picture: video coding destroys them anyway."""
     try:
         return read_legacy(frames.first_picture(path))
-    except UnsupportedFrameError as error:
+    except (UnreadableError, UnsupportedFrameError) as error:
         return LegacyRead(LegacyState.NOT_RUN, reason=str(error))
 
 

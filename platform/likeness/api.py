@@ -41,6 +41,7 @@ STATUS: dict[str, int] = {
     "ShreddedError": 410,
     "BlobMissingError": 410,
     "TooLargeError": 413,
+    "TooManyChecksError": 429,
     "UnsupportedMediaError": 415,
     "WithdrawnError": 451,
     # Refused: understood, and not done.

@@ -17,6 +17,8 @@ LikenessError
 │   ├── PasswordRefusedError      the password is too weak
 │   └── ProfileError              not in this profile
 ├── RequestInvalidError           a question that cannot be answered as it stands
+├── TooLargeError                 an upload is larger than is taken there
+├── TooManyChecksError            strangers asked the public check too often
 ├── RoleError                     the person lacks the role
 ├── ReportError                   a report for people could not be set
 └── StackError                    a process of the local stack did not come up
@@ -147,6 +149,24 @@ class RequestInvalidError(LikenessError):
     def __init__(self, fields: Mapping[str, list[str]]) -> None:
         super().__init__("; ".join(f"{name}: {' '.join(told)}" for name, told in fields.items()))
         self.fields = fields
+
+
+class TooLargeError(LikenessError):
+    """An upload is larger than is taken there."""
+
+    code = "request.too_large"
+    hint = "Send a shorter part of the file."
+
+
+class TooManyChecksError(LikenessError):
+    """Strangers asked too often; ``wait`` is in seconds."""
+
+    code = "check.too_many"
+    hint = "Wait as long as Retry-After says."
+
+    def __init__(self, message: str, *, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class RoleError(LikenessError):

@@ -29,3 +29,22 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tenant} {self.key}"
+
+
+class CheckCount(models.Model):
+    """How often the public check was asked in a span of time: by one address, as a keyed hash, or by all."""
+
+    key = models.CharField(max_length=32)
+    began = models.DateTimeField(db_index=True)
+    seconds = models.PositiveIntegerField()
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        """What the database enforces."""
+
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["key", "began", "seconds"], name="checkcount_once_a_span"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.began}"

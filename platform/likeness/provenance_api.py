@@ -15,23 +15,48 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.events import Actor
-from likeness import provenance, provenance_search
+from likeness import provenance, provenance_overlay, provenance_search
 from likeness.accounts.models import User
 from likeness.errors import RequestInvalidError
 from likeness.portal.evidence import as_file, evidence_file
 from likeness.portal.uploads import on_disk, opened
 from likeness.provenance_query import FIELDS, parse
+from likeness.provenance_verdict import Content, Verdict, Why
 
 
 class ProvenanceBody(serializers.Serializer[Any]):
     """The file in question; its name is not kept."""
 
     file = serializers.FileField(use_url=False)
+    overlay = serializers.BooleanField(
+        default=False, help_text="Also draw where the invisible mark was found."
+    )
 
 
+LAYER = inline_serializer(
+    "ProvenanceLayer",
+    {
+        "name": serializers.CharField(help_text="sha256, c2pa, aigc, invisible, sound, legacy, perceptual"),
+        "state": serializers.CharField(),
+        "statistic": serializers.FloatField(allow_null=True, help_text="z, or a correlation."),
+        "bound": serializers.FloatField(allow_null=True, help_text="Chance of a false hit, at most."),
+        "seconds": serializers.FloatField(),
+        "detail": serializers.DictField(),
+    },
+)
+CONTENT = inline_serializer(
+    "ProvenanceContent",
+    {
+        "state": serializers.ChoiceField(choices=[state.value for state in Content]),
+        "similarity": serializers.FloatField(allow_null=True),
+        "threshold": serializers.FloatField(),
+        "offset_s": serializers.FloatField(allow_null=True, help_text="Where in the output the file begins."),
+    },
+)
 ANSWER = inline_serializer(
     "Provenance",
     {
+        "verdict": serializers.ChoiceField(choices=[verdict.value for verdict in Verdict]),
         "match": serializers.ChoiceField(choices=[match.value for match in provenance.Match]),
         "exact": serializers.BooleanField(),
         "sha256": serializers.CharField(),
@@ -44,8 +69,14 @@ ANSWER = inline_serializer(
         "leaf": serializers.IntegerField(allow_null=True),
         "proof": serializers.CharField(),
         "reason": serializers.CharField(allow_null=True),
+        "reasons": serializers.ListField(child=serializers.ChoiceField(choices=[why.value for why in Why])),
         "similarity": serializers.FloatField(allow_null=True),
+        "content": CONTENT,
         "marks": serializers.DictField(child=serializers.DictField()),
+        "layers": serializers.ListField(child=LAYER),
+        "overlay": serializers.CharField(
+            allow_null=True, required=False, help_text="PNG as a data: address."
+        ),
     },
 )
 
@@ -63,7 +94,11 @@ class ProvenanceView(APIView):
         body.is_valid(raise_exception=True)
         with on_disk(body.validated_data["file"]) as path:
             found = provenance.trace(path, by=_actor(request))
-        return Response(found.as_json())
+            answer = found.as_json()
+            if body.validated_data["overlay"]:
+                drawn = provenance_overlay.draw(path, found, tenant=_actor(request).tenant)
+                answer["overlay"] = provenance_overlay.as_address(drawn) if drawn else None
+        return Response(answer)
 
 
 class SearchQuery(serializers.Serializer[Any]):

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from likeness.provenance_content import Lookalike
+from likeness.provenance_content import Compared, Lookalike
+from likeness.provenance_verdict import Content
 from watermark.detect import Detection
 from watermark.search import Geometry
 from watermark.state import MarkState
-
-ORDER = ("sha256", "c2pa", "aigc", "invisible", "legacy", "perceptual")
-"""Layers as they are tried: cheap ones first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +33,21 @@ def layers_of(
     found: Detection,
     *,
     exact: bool,
+    content: Compared,
     alike: Sequence[Lookalike],
     pictured: bool,
     seconds: Mapping[str, float],
 ) -> tuple[Layer, ...]:
-    """Every layer in its order."""
+    """Every layer in the order in which they are tried."""
     spent = {**found.seconds, **seconds}
     told = (
         Layer("sha256", "match" if exact else "unknown"),
         _credential(found),
         _label(found),
         _mark(found),
+        _sound(found),
         _legacy(found),
-        _perceptual(alike, pictured=pictured),
+        _perceptual(alike, content, pictured=pictured),
     )
     return tuple(
         Layer(one.name, one.state, one.statistic, one.bound, spent.get(one.name, 0.0), one.detail)
@@ -100,6 +100,23 @@ def _mark(found: Detection) -> Layer:
     return Layer("invisible", mark.state.value, z, bound, detail=detail)
 
 
+def _sound(found: Detection) -> Layer:
+    sound = found.sound
+    z = sound.z if sound.state in {MarkState.PRESENT, MarkState.SUSPECTED} else None
+    bound = sound.false_positive_bound if sound.state is MarkState.PRESENT else None
+    detail = {
+        "id": hex16(sound.mark_id),
+        "z": z,
+        "decodes": sound.decodes,
+        "false_positive_bound": sound.false_positive_bound,
+        "heard_s": sound.heard_s,
+        "speed": sound.speed,
+        "others": [hex16(other) for other in sound.others],
+        "reason": sound.reason or None,
+    }
+    return Layer("sound", sound.state.value, z, bound, detail=detail)
+
+
 def _legacy(found: Detection) -> Layer:
     read = found.legacy
     known = read.state.value == "recognised"
@@ -113,14 +130,14 @@ def _legacy(found: Detection) -> Layer:
     )
 
 
-def _perceptual(alike: Sequence[Lookalike], *, pictured: bool) -> Layer:
+def _perceptual(alike: Sequence[Lookalike], content: Compared, *, pictured: bool) -> Layer:
+    """Against the output that the marks name; without one, against all outputs."""
+    detail = {"outputs": [one.as_json() for one in alike]}
+    if content.state is not Content.UNCOMPARED:
+        state = "differs" if content.state is Content.DIFFERS else "agrees"
+        return Layer("perceptual", state, content.similarity, detail=detail)
     state = "alike" if alike else "none" if pictured else "not-run"
-    return Layer(
-        "perceptual",
-        state,
-        alike[0].similarity if alike else None,
-        detail={"outputs": [one.as_json() for one in alike]},
-    )
+    return Layer("perceptual", state, alike[0].similarity if alike else None, detail=detail)
 
 
 def told_geometry(geometry: Geometry) -> dict[str, Any]:

@@ -51,7 +51,9 @@ class Looked:
 
 
 def look(path: Path, *, tenant: str | None, budget_s: float = marks.BUDGET_S) -> Looked:
-    """Read every layer and judge; ``tenant`` None looks through all of them. Nothing is logged here.
+    """Read every layer and judge. Nothing is logged here.
+
+    ``tenant`` None is for strangers: it looks through all tenants, in a child process, and for no likenesses.
 
     Raises:
         UnreadableError: it is no picture, no clip and no recording.
@@ -59,17 +61,20 @@ def look(path: Path, *, tenant: str | None, budget_s: float = marks.BUDGET_S) ->
     watch = _Watch()
     sha256 = _sha256(path)
     watch.lap("sha256")
-    found = marks.of_all(path, budget_s=budget_s) if tenant is None else marks.of_tenant(path, tenant=tenant)
+    if tenant is None:
+        found, shown = marks.of_all(path, budget_s=budget_s)
+    else:
+        found, shown = marks.of_tenant(path, tenant=tenant), pictures.seen(path)
     named = _named(found, sha256=sha256, tenant=tenant)
     watch.lap("")
-    shown = pictures.seen(path)
     content = _compared(found, named, shown)
-    alike = pictures.lookalikes(shown, tenant=tenant)
+    alike = pictures.lookalikes(shown, tenant=tenant) if tenant is not None else ()
     watch.lap("perceptual")
     verdict, reasons = judge(_said(found, named, content, alike=bool(alike)))
     layers = layers_of(
         found,
         exact="sha256" in named,
+        content=content,
         alike=alike,
         pictured=bool(shown),
         seconds=watch.seconds,
@@ -87,6 +92,10 @@ def _named(found: Detection, *, sha256: str, tenant: str | None) -> dict[str, Jo
         named["c2pa"] = _mine(jobs.by_mark(hex16(found.c2pa.mark_id) or ""), tenant)
     if found.mark.mark_id is not None:
         named["invisible"] = _mine(jobs.by_mark(hex16(found.mark.mark_id) or ""), tenant)
+    # A second mark in one sound names another output, whoever put it there.
+    for at, mark_id in enumerate([found.sound.mark_id, *found.sound.others]):
+        if mark_id is not None:
+            named["sound" if not at else f"sound.{at}"] = _mine(jobs.by_mark(hex16(mark_id) or ""), tenant)
     if found.label.state is AigcState.PRESENT and found.label.label is not None and _ours(found):
         named["aigc"] = _mine(jobs.by_id(found.label.label.produce_id), tenant)
     return named
@@ -112,8 +121,8 @@ def _said(found: Detection, named: Mapping[str, Job | None], content: Compared, 
         exact="sha256" in named,
         named={layer: job.id if job is not None else None for layer, job in named.items()},
         content=content.state,
-        suspected=found.mark.state is MarkState.SUSPECTED,
-        complete=found.mark.complete,
+        suspected=MarkState.SUSPECTED in {found.mark.state, found.sound.state},
+        complete=found.mark.complete and found.sound.complete,
         inverted=found.mark.inverted and named.get(HIDDEN[0]) is not None,
         alike=alike,
     )

@@ -15,14 +15,21 @@ from django.utils.module_loading import import_string
 
 from generation import loaded
 from generation import selectors as jobs
-from watermark.detect import Detection, MarkRead, detect, read_mark
+from watermark import contained
+from watermark.contained import Bounds
+from watermark.content import Timed
+from watermark.detect import Detection, detect, read_mark
 from watermark.errors import DecodeLimitError
+from watermark.invisible import Carrier
 from watermark.search import Tally
+from watermark.sound_search import read_sound
 from watermark.state import MarkState
 
 BUDGET_S = 15.0
 AGAIN_S = 8.0
 """Seconds for the search that tells a weak mark of one's own from somebody else's."""
+_UNSEEN: dict[str, Any] = {"state": MarkState.ABSENT, "z": 0.0, "complete": True, "reason": ""}
+"""As if no mark were there."""
 DECODES = 1000
 """At most 1000 * 2^-40 = 9.1e-10 for all tenants, hypotheses and frames together."""
 
@@ -33,51 +40,54 @@ def of_tenant(path: Path, *, tenant: str) -> Detection:
     Raises:
         UnreadableError: it is no picture, no clip and no recording.
     """
-    found = _detect(path, [tenant], budget_s=BUDGET_S, frame_limit=96)
-    if found.mark.state is MarkState.SUSPECTED and _is_of_others(path, tenant=tenant):
-        return replace(found, mark=_unseen(found.mark))
+    found = detect(
+        path,
+        carriers=[loaded.carrier(tenant)],
+        anchors_pem=keyring().credential_chain().root_pem,
+        budget_s=BUDGET_S,
+        max_decodes=DECODES,
+    )
+    others = [loaded.carrier(each) for each in jobs.tenants() if each != tenant]
+    if found.mark.state is MarkState.SUSPECTED and _picture_is_of(path, others):
+        found = replace(found, mark=replace(found.mark, **_UNSEEN))
+    if found.sound.state is MarkState.SUSPECTED and _sound_is_of(path, others):
+        found = replace(found, sound=replace(found.sound, **_UNSEEN))
     return found
 
 
-def of_all(path: Path, *, budget_s: float) -> Detection:
-    """Every layer of a file with the keys of all tenants; a search that runs out of decodes is not complete.
+def of_all(path: Path, *, budget_s: float) -> tuple[Detection, list[Timed]]:
+    """Every layer of a stranger's file with the keys of all tenants, and some of its frames, read by a child.
+
+    A search that runs out of decodes is not complete.
 
     Raises:
-        UnreadableError: it is no picture, no clip and no recording.
+        UnreadableError: it is no picture, no clip and no recording, or costs more than one file may.
     """
-    tenants = jobs.tenants()
+    keys = [loaded.carrier(tenant).keys for tenant in jobs.tenants()]
+    anchors, bounds = keyring().credential_chain().root_pem, Bounds(budget_s=budget_s, max_decodes=DECODES)
     try:
-        return _detect(path, tenants, budget_s=budget_s, frame_limit=48)
-    except DecodeLimitError:
-        found = _detect(path, [], budget_s=budget_s, frame_limit=1)
-        return replace(found, mark=replace(found.mark, state=MarkState.SUSPECTED))
+        return contained.detect(path, keys=keys, anchors_pem=anchors, bounds=bounds)
+    except DecodeLimitError:  # more keys than may be tried
+        found, shown = contained.detect(path, keys=[], anchors_pem=anchors, bounds=bounds)
+        return replace(found, mark=replace(found.mark, state=MarkState.SUSPECTED)), shown
 
 
-def _detect(path: Path, tenants: list[str], *, budget_s: float, frame_limit: int) -> Detection:
-    return detect(
-        path,
-        carriers=[loaded.carrier(tenant) for tenant in tenants],
-        anchors_pem=keyring().credential_chain().root_pem,
-        budget_s=budget_s,
-        frame_limit=frame_limit,
-        max_decodes=DECODES,
-    )
-
-
-def _is_of_others(path: Path, *, tenant: str) -> bool:
-    others = [loaded.carrier(each) for each in jobs.tenants() if each != tenant]
-    if not others:
-        return False
+def _picture_is_of(path: Path, others: list[Carrier]) -> bool:
     tally = Tally(budget_s=AGAIN_S, max_decodes=DECODES)
     try:
-        return read_mark(path, carriers=others, tally=tally, frame_limit=48).state is MarkState.PRESENT
+        found = read_mark(path, carriers=others, tally=tally, frame_limit=48)
     except DecodeLimitError:
         return False
+    return found.state is MarkState.PRESENT
 
 
-def _unseen(read: MarkRead) -> MarkRead:
-    """As if no mark were there."""
-    return replace(read, state=MarkState.ABSENT, z=0.0, complete=True, reason="")
+def _sound_is_of(path: Path, others: list[Carrier]) -> bool:
+    keys = [carrier.keys for carrier in others]
+    try:
+        found = read_sound(path, keys=keys, budget_s=AGAIN_S, max_decodes=DECODES)
+    except DecodeLimitError:
+        return False
+    return found.state is MarkState.PRESENT
 
 
 def keyring() -> Any:

@@ -83,7 +83,7 @@ class Said:
 
 
 HIDDEN = ("invisible", "sound")
-"""Layers that only a holder of the keys can write."""
+"""Layers that only a holder of the keys can write; a further mark in a sound is ``sound.1``."""
 
 
 def judge(said: Said) -> tuple[Verdict, tuple[Why, ...]]:
@@ -105,7 +105,7 @@ def judge(said: Said) -> tuple[Verdict, tuple[Why, ...]]:
 
 
 def _contradictions(said: Said) -> tuple[Why, ...]:
-    hidden = [said.named[layer] for layer in HIDDEN if layer in said.named]
+    hidden = [job for layer, job in said.named.items() if layer.partition(".")[0] in HIDDEN]
     found = []
     if None in hidden:
         found.append(Why.MARK_UNKNOWN)

@@ -35,6 +35,8 @@ LIKENESS_LABEL_PROFILE = env.choice("LABEL_PROFILE", choices=("", "cn", "eu", "c
 LIKENESS_LABEL_WORDING = env.choice("LABEL_WORDING", choices=("zh", "en", "both"), default="both")
 LIKENESS_LABEL_DURATION = env.choice("LABEL_DURATION", choices=("clip", "opening"), default="clip")
 LIKENESS_STATUTORY_EXPORT = env.choice("STATUTORY_EXPORT", choices=("off", "on"), default="off")
+LIKENESS_PUBLIC_CHECK = env.choice("PUBLIC_CHECK", choices=("on", "off"), default="on") == "on"
+LIKENESS_PROXIES = env.integer("PROXIES", default=0, low=0, high=5)  # of our own, that name the caller
 LIKENESS_PORT = env.integer("PORT", default=8080, low=1, high=65535)
 
 # ---- doors that lower packages reach by name
@@ -192,6 +194,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {"read": "600/min", "write": "60/min", "upload": "20/min"},
     "DEFAULT_SCHEMA_CLASS": "likeness.schema.Schema",
     "EXCEPTION_HANDLER": "likeness.api.handle",
+    "NUM_PROXIES": LIKENESS_PROXIES,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

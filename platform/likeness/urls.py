@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from audit.urls import public as public_log
-from likeness import provenance_api
+from likeness import provenance_api, provenance_check_api
 
 
 def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
@@ -17,6 +17,7 @@ def healthz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
 
 api: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("check/", provenance_check_api.CheckView.as_view(), name="api-check"),
     path("provenance/", provenance_api.ProvenanceView.as_view(), name="api-provenance"),
     path("provenance/search", provenance_api.SearchView.as_view(), name="api-provenance-search"),
     path("jobs/<uuid:job_id>/evidence", provenance_api.EvidenceView.as_view(), name="api-job-evidence"),

@@ -1,6 +1,6 @@
 """How long an auditor waits for a page of hits in a large log: resolved, found, proven and logged.
 
-    python -m tests.bench.bench_provenance [--entries 1000000] [--faces 1000]
+    python -m tests.bench.bench_provenance [--entries 1000000] [--faces 1000] [--prints 1000000]
 
 A server of its own, the log filled as in bench_audit_size. Each search is the whole of
 `likeness.provenance_search.search`: 50 hits a page, each proof checked against the signed head.
@@ -72,11 +72,37 @@ def searches(entries: int, faces: int) -> dict[str, Any]:
     return told
 
 
+_PRINTS = """
+INSERT INTO generation_outputprint (job_id, second, hash)
+SELECT (array(SELECT id FROM generation_job ORDER BY id))[1 + at %% %(jobs)s], at, (random() * 2 - 1) * 9.2e18
+FROM generate_series(1, %(prints)s) at
+"""
+
+
+def lookalikes(prints: int) -> dict[str, Any]:
+    """Milliseconds of looking up 6 frames as they are, mirrored and turned (30 hashes), none of them kept."""
+    from django.db import connections
+
+    from generation.models import Job, Media
+    from generation.prints import alike
+
+    media = Media.objects.create(tenant="bench", sha256="0" * 64, bytes=1, kind="video")
+    count = max(1, prints // 60)
+    Job.objects.bulk_create(Job(tenant="bench", media=media, identity_id="i") for _ in range(count))
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(_PRINTS, {"jobs": count, "prints": prints})
+        cursor.execute("ANALYZE generation_outputprint")
+    asked = [[random.getrandbits(64) for _ in range(30)] for _ in range(SEARCHES)]
+    times = [timed(lambda hashes=hashes: alike(hashes, tenant="bench")) for hashes in asked]
+    return {"prints": prints, "lookalike_ms": quantiles(times)}
+
+
 def main() -> None:
     """Make a server, fill it, measure, take it away."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--faces", type=int, default=1_000)
+    parser.add_argument("--prints", type=int, default=1_000_000)
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="lk-"))
     home.chmod(0o711)
@@ -97,6 +123,7 @@ def main() -> None:
         sys.stdout.write(json.dumps(fill(options.entries)) + "\n")
         enrol(options.faces)
         sys.stdout.write(json.dumps(searches(options.entries, options.faces)) + "\n")
+        sys.stdout.write(json.dumps(lookalikes(options.prints)) + "\n")
     finally:
         connections.close_all()
         EmbeddedPostgres(home).stop()

@@ -132,6 +132,14 @@ def test_from_a_portrait_to_a_traced_video(arrive, tmp_path):
     legal.press("Look up")
     assert legal.sees("This file was generated here", timeout_s=120)
     assert legal.sees("byte for byte")
+    drawn = legal.find('//figure[contains(@class, "overlay")]//img')
+    assert legal.driver.execute_script("return arguments[0].naturalWidth", drawn) > 0
+    stranger = arrive()
+    stranger.open("/check/")
+    stranger.fill("file", str(video))
+    stranger.press("Check the file")
+    assert stranger.sees("This file was made here with AI", timeout_s=120)
+    assert "Eileen" not in stranger.driver.page_source
     assert legal.sees("Eileen Collins")
     assert legal.sees("Verified")
 

@@ -9,12 +9,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from likeness import provenance
+from likeness import provenance, provenance_overlay
 from likeness.accounts import services as accounts
 from likeness.cli.main import main
 from likeness.provenance import Match, Trace
+from likeness.provenance_layers import Layer
+from likeness.provenance_verdict import Verdict
 from tests.consent import fakes
 from tests.likeness.conftest import JOB
+from watermark.errors import UnreadableError
 
 
 @pytest.fixture
@@ -83,7 +86,11 @@ def traced(monkeypatch):
     def trace(path, *, by):
         job = JOB if path.read_bytes() == b"ours" else ""
         match = Match.PRESENT if job else Match.ABSENT
-        return Trace(match, False, "0" * 64, job, "", "", "", "", (), None, "", "", None, {})
+        verdict = Verdict.OURS_ALTERED if job else Verdict.ABSENT
+        layers = (Layer("invisible", "present", 31.9, 2.7e-12, 2.4),)
+        return Trace(
+            match, False, "0" * 64, job, "", "", "", "", (), None, "", "", None, {}, verdict, layers=layers
+        )
 
     monkeypatch.setattr(provenance, "trace", trace)
 
@@ -93,6 +100,49 @@ def test_a_file_leads_to_its_job(call, where, traced, data, hits):
     answer = call().post(where, {"file": SimpleUploadedFile("x.mp4", data)}, format="multipart").json()
     assert len(answer["hits"]) == hits
     assert answer["trace"]["match"] == ("present" if hits else "absent")
+
+
+def test_a_trace_is_drawn_when_it_is_asked_for(call, traced, monkeypatch):
+    monkeypatch.setattr(provenance_overlay, "draw", lambda *_args, **_more: b"a picture")
+    for asked, overlay in (({}, None), ({"overlay": "true"}, "data:image/png;base64,YSBwaWN0dXJl")):
+        body = {"file": SimpleUploadedFile("x.mp4", b"ours"), **asked}
+        answer = call("legal").post(reverse("api-provenance"), body, format="multipart").json()
+        assert (answer["verdict"], answer["match"]) == ("ours-altered", "present")
+        assert answer["layers"][0]["bound"] == 2.7e-12
+        assert answer.get("overlay") == overlay
+
+
+@pytest.fixture
+def tracing(story, people, traced, monkeypatch, capsys):
+    """``likeness trace`` on the database of the test."""
+    monkeypatch.setattr("likeness.cli.provenance.open_platform", lambda: None)
+    monkeypatch.setattr(provenance_overlay, "draw", lambda *_args, **_more: b"a picture")
+
+    def run(*words):
+        code = main(["trace", *map(str, words)])
+        return code, capsys.readouterr().out
+
+    return run
+
+
+def test_the_command_traces_and_draws(tracing, tmp_path):
+    file, drawn = tmp_path / "f.mp4", tmp_path / "where.png"
+    file.write_bytes(b"ours")
+    code, told = tracing(file, "--overlay", drawn)
+    assert code == 0
+    assert "This file was generated here, and altered since." in told
+    assert "invisible  present    31.90  by chance <= 2.7e-12" in told
+    assert drawn.read_bytes() == b"a picture"
+    assert json.loads(tracing(file, "--json")[1])["overlay"] is None
+
+
+def test_the_command_exits_2_for_what_cannot_be_read(tracing, tmp_path, monkeypatch):
+    def refuse(path, *, by):
+        raise UnreadableError("x.mp4 has no video or picture stream.")
+
+    monkeypatch.setattr(provenance, "trace", refuse)
+    code, told = tracing(tmp_path / "x.mp4", "--json")
+    assert (code, json.loads(told)["code"]) == (2, "watermark.unreadable")
 
 
 def test_a_file_is_asked_about_alone(call, where, traced):

@@ -80,7 +80,7 @@ def test_playlist_is_not_followed(tmp_path, carrier, luma, muxed):
         looked_at(path, [carrier])
 
 
-def test_sound_alone_is_unreadable(tmp_path, carrier):
+def test_of_sound_alone_the_picture_is_not_searched(tmp_path, carrier):
     import av
 
     path = tmp_path / "sound.mp4"
@@ -90,8 +90,10 @@ def test_sound_alone_is_unreadable(tmp_path, carrier):
         frame.sample_rate = 48000
         out.mux(stream.encode(frame))
         out.mux(stream.encode())
-    with pytest.raises(UnreadableError):
-        looked_at(path, [carrier])
+    found = looked_at(path, [carrier])
+    assert (found.mark.state, found.sound.state) == (MarkState.NOT_RUN, MarkState.NOT_RUN)
+    assert found.mark.reason.startswith("no picture")
+    assert found.mark.complete
 
 
 def test_picture_too_long_to_search_says_so(tmp_path, carrier):

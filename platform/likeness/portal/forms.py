@@ -228,7 +228,8 @@ class LookupForm(forms.Form):
     """A file whose origin is asked for."""
 
     file = forms.FileField(
-        label=_("File"), error_messages={"required": _("Choose a video or a picture, or drop one here.")}
+        label=_("File"),
+        error_messages={"required": _("Choose a video, a picture or a recording, or drop one here.")},
     )
 
 

@@ -6,6 +6,7 @@ from django.urls import path
 
 from likeness.portal import (
     audit,
+    check,
     consent,
     erasure,
     exports,
@@ -53,6 +54,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/output/", generation.JobOutputView.as_view(), name="job-output"),
     path("jobs/<uuid:job_id>/poster/", generation.JobPosterView.as_view(), name="job-poster"),
     path("jobs/<uuid:job_id>/before/", generation.JobBeforeView.as_view(), name="job-before"),
+    path("check/", check.CheckView.as_view(), name="check"),
     path("jobs/<uuid:job_id>/label/", generation.JobLabelView.as_view(), name="job-label"),
     path("jobs/<uuid:job_id>/export/", exports.JobExportView.as_view(), name="job-export"),
     path("exports/", exports.ExportListView.as_view(), name="export-list"),

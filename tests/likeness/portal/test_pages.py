@@ -55,7 +55,7 @@ CHANGES = {
     "export-reject": {"business"},
     "export-erase": {"legal"},
 }
-ELSEWHERE = {"sign-in", "sign-out", "language"}  # test_session
+ELSEWHERE = {"sign-in", "sign-out", "language", "check"}  # test_session, test_check
 WITH_LOG = {
     "log-entry",
     "log-proof",

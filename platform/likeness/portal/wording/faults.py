@@ -45,6 +45,15 @@ EXPLAINED: dict[str, tuple[Any, Any]] = {
     "vault.unavailable": (_("The key store does not answer."), _("Tell the operator, then try again.")),
     "role.missing": (_("Your role does not include this."), _("Ask an operator for the role.")),
     "job_finished": (_("The job is already over."), _("Look at its state below.")),
+    "check.too_many": (
+        _("Too many files are being checked just now."),
+        _("Wait a minute, then try again."),
+    ),
+    "request.too_large": (_("This file is too large to be checked here."), _("Send a shorter part of it.")),
+    "watermark.unreadable": (
+        _("Neither a picture nor sound can be read from this file."),
+        _("Send a file that a player can open."),
+    ),
     "audit.receipt_timeout": (
         _("The log has not taken up the entry yet."),
         _("Tell the operator, then look again."),

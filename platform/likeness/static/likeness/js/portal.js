@@ -24,6 +24,9 @@ function enhanceDrop(area) {
   });
   input.addEventListener("change", () => {
     showChosen(shown, input.files);
+    const large = Array.from(input.files).some((file) => file.size > Number(area.dataset.maxBytes || Infinity));
+    input.setCustomValidity(large ? area.dataset.tooLarge : "");
+    if (large) { input.reportValidity(); return; }
     if (area.hasAttribute("data-submit") && input.files.length) input.form.requestSubmit();
   });
 }
