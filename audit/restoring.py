@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from shutil import rmtree
 
@@ -61,8 +62,8 @@ def replay(connection: Connection, copy: Path) -> Replayed:
             if edge.size == signed.size and edge.root() != signed.root:
                 raise RestoreError(f"The database and the copy are not of one log of {signed.size} entries.")
 
-    writer.take(_copied(copy, head.size, start=kept, stop_at=mark.size), check=check)
-    writer.take([[_body(LogRestored(kept=kept, size=head.size))]], check=lambda _: None)
+    missing = _copied(copy, head.size, start=kept, stop_at=mark.size)
+    writer.take(chain(missing, [[_body(LogRestored(kept=kept, size=head.size))]]), check=check)
     writer.publish()
     return Replayed(kept, head.size)
 
@@ -91,6 +92,7 @@ def reopen(connection: Connection, *, origin: str) -> LogKey:
         key = _new_key(fresh, origin)
         writer.take([[_body(_opened(mark, key, kept=writer.size))]], check=lambda _: None)
     _sign(connection, fresh, origin)
+    witnesses.trust(key.key)
     place.rename(place.with_name(f"{place.name}.{len(signer.past_homes()) + 1}"))
     return _put_in_place(fresh, place)
 
@@ -105,7 +107,6 @@ def _sign(connection: Connection, fresh: Path, origin: str) -> None:
 def _put_in_place(fresh: Path, place: Path) -> LogKey:
     fresh.rename(place)
     (key,) = keys.read(place)
-    witnesses.trust(key.key)
     return key
 
 

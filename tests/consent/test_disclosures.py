@@ -16,6 +16,8 @@ from audit.leaf import KeyKind
 from consent import disclosures, erasure, services
 from consent.errors import CiphertextError, NotFoundError, RoleError, ShreddedError
 from consent.models import Asset, Disclosure, Step
+from likeness.cli import audit as audit_cli
+from likeness.cli.main import main
 
 NAME = "王五"
 
@@ -121,6 +123,20 @@ def test_whoever_is_told_the_words_of_an_entry_is_logged(world, log_of):
         entry.index,
         1,
     )
+
+
+def test_words_are_told_by_command(world, log_of, people, monkeypatch, capsys):
+    monkeypatch.setattr(audit_cli, "open_platform", lambda: None)
+    (entry,) = log_of(world.submit(signed_by=NAME))
+
+    def tell(role):
+        code = main(["audit", "disclose", str(entry.index), "--as", people[role].email, "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    code, told = tell("auditor")
+    assert (code, json.loads(told["jcs"])["signed_by"]) == (0, NAME)
+    code, told = tell("operator")
+    assert (code, told["code"]) == (1, "consent.role")
 
 
 def test_erased_words_are_said_to_be_erased_and_nothing_is_logged(world, log_of, settings):
