@@ -4,7 +4,8 @@
 
 A server of its own, durable commits, one process per writer. "log" is `services.append` in a transaction
 each, with the sequencer at work; it counts what was appended, and the time until the last entry was signed.
-"chain" is the usual alternative: lock, read the last hash, insert the next row.
+"chain" is the usual alternative: lock, read the last hash, insert the next row. On a machine that has other
+work, "cpu_us" says more: processor time of writers, server and sequencer together, for one entry.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import chain
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -126,11 +128,33 @@ def begin(barrier: Barrier) -> None:
     barrier.wait()
 
 
-def all_of(work: Callable[[float], list[float]], writers: int, seconds: float) -> list[float]:
-    """Run one kind of writer in several processes, which begin together."""
+def processor_s() -> float:
+    """Processor time so far of this process, the server and all under them."""
+    from django.conf import settings
+
+    from likeness.embedded.postgres import EmbeddedPostgres
+
+    seen: dict[int, tuple[int, int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()  # proc(5): from the third field on
+            seen[int(path.parent.name)] = (int(fields[1]), sum(int(ticks) for ticks in fields[11:15]))
+    ours = {os.getpid(), EmbeddedPostgres(settings.LIKENESS_HOME).pid()}
+    for _ in range(4):  # as deep as the tree of processes is
+        ours |= {pid for pid, (parent, _ticks) in seen.items() if parent in ours}
+    return sum(ticks for pid, (_parent, ticks) in seen.items() if pid in ours) / os.sysconf("SC_CLK_TCK")
+
+
+def all_of(work: Callable[[float], list[float]], writers: int, seconds: float) -> tuple[list[float], float]:
+    """Run one kind of writer in several processes, which begin together; all times, and microseconds of
+    processor time of everything for each."""
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(writers, begin, (spawn.Barrier(writers),)) as pool:
-        return sorted(chain.from_iterable(pool.map(work, [seconds] * writers, chunksize=1)))
+    barrier = spawn.Barrier(writers + 1)
+    with spawn.Pool(writers, begin, (barrier,)) as pool:
+        barrier.wait()
+        before = processor_s()
+        times = sorted(chain.from_iterable(pool.map(work, [seconds] * writers, chunksize=1)))
+        return times, (processor_s() - before) / len(times) * 1e6
 
 
 def quantiles(times: list[float]) -> dict[str, float]:
@@ -150,14 +174,14 @@ def measure(writers: int, seconds: float) -> dict[str, object]:
             return int(cursor.fetchone()[0]) if cursor.description else 0
 
     ask(CHAIN)
-    chained = all_of(chain_for, writers, seconds)
+    chained, chained_us = all_of(chain_for, writers, seconds)
     before = ask("SELECT coalesce(max(size), 0) FROM audit_checkpoint")
-    appended = all_of(append_for, writers, seconds)
+    appended, appended_us = all_of(append_for, writers, seconds)
     ended = time.monotonic()
     while ask("SELECT coalesce(max(size), 0) FROM audit_checkpoint") < before + len(appended):
         time.sleep(0.01)
     behind_s = time.monotonic() - ended
-    receipts = all_of(receipts_for, RECEIPT_WRITERS, seconds)
+    receipts, _ = all_of(receipts_for, RECEIPT_WRITERS, seconds)
     started = time.monotonic()
     problems = fsck.check()
     size = ask("SELECT count(*) FROM audit_entry")
@@ -167,6 +191,8 @@ def measure(writers: int, seconds: float) -> dict[str, object]:
         "log_per_s": round(len(appended) / seconds),
         "log_signed_per_s": round(len(appended) / (seconds + behind_s)),
         "ratio": round(len(appended) / (seconds + behind_s) / (len(chained) / seconds), 1),
+        "chain_cpu_us": round(chained_us),
+        "log_cpu_us": round(appended_us),
         "append_ms": quantiles(appended),
         "receipt_ms": quantiles(receipts),
         "entries": size,
