@@ -182,7 +182,8 @@ def _labelled_png(data: bytes, packet: bytes) -> bytes:
     parts = list(pictures.png_chunks(data))
     payload = pictures.XMP_PNG_KEYWORD + b"\0\0\0\0\0" + packet
     old = {part for part in parts if _is_label_chunk(data, part)}
-    return _spliced(data, pictures.PNG_HEAD, old, pictures.png_chunk(b"iTXt", payload))
+    labelled = _spliced(data, pictures.PNG_HEAD, old, pictures.png_chunk(b"iTXt", payload))
+    return pictures.png_with_one_idat(labelled)
 
 
 def _labelled_jpeg(data: bytes, packet: bytes) -> bytes:

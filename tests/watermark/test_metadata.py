@@ -216,6 +216,15 @@ def test_new_label_replaces_the_old_one(tmp_path, kind, aigc):
     assert data == embed_label(picture(kind), aigc)
 
 
+def test_picture_data_of_a_png_becomes_one_chunk(tmp_path, aigc):
+    noise = np.random.default_rng(1).integers(0, 255, (200, 300, 3), np.uint8)
+    data = cv2.imencode(".png", noise)[1].tobytes()
+    assert data.count(b"IDAT") > 1
+    done = embed_label(data, aigc)
+    assert [part.name for part in pictures.png_chunks(done)] == [b"IHDR", b"iTXt", b"IDAT", b"IEND"]
+    assert np.array_equal(cv2.imdecode(np.frombuffer(done, np.uint8), cv2.IMREAD_COLOR), noise)
+
+
 def test_label_as_png_text_or_xmp_attribute_is_read_too(tmp_path):
     data = picture("png")
     chunk = pictures.png_chunk(b"tEXt", b"AIGC\0" + TEXT.encode())
