@@ -117,8 +117,8 @@ def png_chunk(name: bytes, payload: bytes) -> bytes:
 def png_with_one_idat(data: bytes) -> bytes:
     """The same PNG file with its picture data in one chunk instead of thousands of 8 kB.
 
-    Whoever signs the file walks from chunk to chunk: for a picture of 36 MB that took 12 passes of SHA-256, and
-    6 with one chunk.
+    Whoever signs the file walks from chunk to chunk: for a picture of 36 MB that took 12 passes of SHA-256,
+    and 6 with one chunk.
 
     Raises:
         ContainerError: the file is cut off.

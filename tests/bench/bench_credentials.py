@@ -191,7 +191,7 @@ def main(arguments: list[str]) -> int:
         folder = Path(name)
         files = samples(folder)
         good = [shown(files, chain)]
-        # A small file is signed in the time that the signature itself takes: the ratio is asked of large ones.
+        # A small file takes as long as the signature itself: the ratio is asked of large ones.
         good += [passes(path, chain, assertive=name == "png") for name, path in files.items()]
         minutes = [clip(folder / "minute.mp4", 60), clip(folder / "minute.mkv", 60)]
         if "--full" in arguments:
