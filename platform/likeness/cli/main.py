@@ -22,6 +22,7 @@ FAMILIES = (
     "serve",
     "consent",
     "generate",
+    "exports",
     "provenance",
     "rejoin",
     "audit",
