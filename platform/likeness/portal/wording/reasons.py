@@ -100,12 +100,18 @@ REASONS: dict[str, tuple[Any, Any]] = {
     "gate.receipt_pending": (_("The log has not confirmed the decision."), _("Tell the operator.")),
     "permit.refused": (_("The permit did not hold when the work began."), _TRY_AGAIN),
     "attempts_exhausted": (_("The work failed three times."), _("Tell the operator the job's number.")),
-    "mark.unreadable": (
+    "watermark.mark_unreadable": (
         _("The invisible watermark could not be read back, so nothing was delivered."),
         _("Use footage of at least 360 lines with some texture."),
     ),
-    "label.missing": (_("The visible label was not found on the finished frames."), _TRY_AGAIN),
+    "watermark.visible_label_lost": (
+        _("The visible label was not found on the finished frames."),
+        _TRY_AGAIN,
+    ),
     "seal.error": (_("The output could not be sealed."), _TRY_AGAIN),
+    "watermark.label_lost": (_("The output could not be sealed."), _TRY_AGAIN),
+    "watermark.credential": (_("The output could not be sealed."), _TRY_AGAIN),
+    "watermark.credential_invalid": (_("The output could not be sealed."), _TRY_AGAIN),
     "marks.missing": (_("The output would have lacked a mark that the law asks for."), _TRY_AGAIN),
     "watermark.label_placement": (
         _("Faces leave no place for the visible label."),
