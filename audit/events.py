@@ -232,6 +232,7 @@ class GateDecided(Event):
     distance_ppm: int = 0
     threshold_ppm: int = 0
     gallery: int = 0
+    script: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

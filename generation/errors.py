@@ -18,6 +18,9 @@ GenerationError
 │   ├── ExportInvalidError    the request for one is not complete
 │   └── ExportStateError      the request is in a state that does not allow it
 ├── OutputFormatError         an output of this kind is not made of this footage
+├── PresentInvalidError       a request for a presentation that says what nobody knows
+├── ClientIdTakenError        a client's id that belongs to another request
+├── SyncOutOfBoundsError      mouth and sound of a finished file do not agree
 └── SealError                 the output cannot be sealed, and so it is not delivered
 """
 
@@ -182,3 +185,32 @@ class SealError(GenerationError):
 
     code = "seal.error"
     hint = "See the job's report, then run the job again."
+
+
+class PresentInvalidError(GenerationError):
+    """A request for a presentation names something that is not known; ``fields``: name -> what is."""
+
+    code = "presentation_invalid"
+    hint = "Send what the schema at /api/v1/schema/ describes."
+
+    def __init__(self, message: str, *, fields: Mapping[str, list[str]]) -> None:
+        super().__init__(message)
+        self.fields = dict(fields)
+
+
+class ClientIdTakenError(GenerationError):
+    """The client's id belongs to another request."""
+
+    code = "client_id_taken"
+    hint = "Choose a new id, or send the same request again."
+
+
+class SyncOutOfBoundsError(GenerationError):
+    """Mouth and sound of a finished file do not agree; ``report`` has every number."""
+
+    code = "sync_out_of_bounds"
+    hint = "See the job's report; another portrait or a slower script may do better."
+
+    def __init__(self, message: str, *, report: Mapping[str, object]) -> None:
+        super().__init__(message)
+        self.report = dict(report)

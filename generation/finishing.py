@@ -21,6 +21,7 @@ from generation import (
     prints,
     remarking,
     sealing,
+    syncing,
     transitions,
 )
 from generation.admitting import taken
@@ -59,7 +60,8 @@ def seal(job_id: uuid.UUID) -> None:
             needed = _requirement(job, order.marks)
             sealed = sealing.seal(order, folder=folder)
             labelling.check_applied(needed, sealed.marks)
-            _deliver(job, sealed, permit, lease)
+            sync = syncing.check(job, sealed.path)
+            _deliver(job, sealed, permit, lease, sync=sync)
         except Exception as error:  # noqa: BLE001  the edge of the task: the job must not stay sealing
             _end(job.id, error, lease)
         transitions.clear_if_over(job.id)
@@ -140,7 +142,7 @@ def _paths(job: Job) -> list[str]:
     return list(Chunk.objects.filter(job=job).order_by("index").values_list("path", flat=True))
 
 
-def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease) -> None:
+def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease, *, sync: dict[str, Any]) -> None:
     """Store the files, then close the job; stored files of a job that ended meanwhile are removed again."""
     stored = delivery.store(sealed)
     try:
@@ -152,6 +154,8 @@ def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease) -> None:
             if not authority.epochs_are(permit.licences):
                 raise PermitError("licences", "a consent was revoked while the output was sealed")
             report = report_of(row) | {"marks": {"sound": sealed.sound.as_record()}}
+            if sync:
+                report["sync"] = sync
             delivery.write(row, sealed, stored, report=report)
             prints.keep(row, sealed.content)
             _log(row, sealed)

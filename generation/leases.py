@@ -16,6 +16,7 @@ from generation.errors import LeaseLostError
 
 CHUNKS = 7001
 JOBS = 7002
+PRESENTATIONS = 7004
 """First keys of the two-key advisory locks; both keys are int4."""
 _INT4 = 0x7FFF_FFFF
 

@@ -260,3 +260,81 @@ class OutputPrint(models.Model):
             for band in range(4)
         ]
         constraints = [models.UniqueConstraint(fields=["job", "hash"], name="outputprint_once_per_job")]
+
+
+class PresentationState(models.TextChoices):
+    """Where a presentation is; from ``generating`` on its job knows more. The last four are final."""
+
+    QUEUED = "queued"
+    DRIVING = "driving"
+    GENERATING = "generating"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
+class Presentation(models.Model):
+    """A script that somebody's likeness shall say: from text to a driving video, and from there a job.
+
+    ``client_id`` is the client's own: the same request again is the same presentation.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.CharField(max_length=64)
+    client_id = models.CharField(max_length=64)
+    request_sha256 = models.CharField(max_length=64)
+    requester = models.CharField(max_length=40)
+    state = models.CharField(max_length=10, choices=PresentationState, default=PresentationState.QUEUED)
+    identity_id = models.CharField(max_length=40)
+    performer_id = models.CharField(max_length=40)
+    script = models.TextField()
+    kind = models.CharField(max_length=8)
+    language = models.CharField(max_length=16)
+    voice = models.CharField(max_length=64)
+    scene = models.JSONField(default=dict)
+    purpose = models.CharField(max_length=64)
+    channel = models.CharField(max_length=64)
+    territory = models.CharField(max_length=16)
+    product = models.CharField(max_length=64, blank=True)
+    nonce = models.CharField(max_length=32)
+    done = models.IntegerField(default=0)
+    total = models.IntegerField(default=0)
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="presentation", null=True)
+    srt_sha256 = models.CharField(max_length=64, blank=True)
+    vtt_sha256 = models.CharField(max_length=64, blank=True)
+    visemes_sha256 = models.CharField(max_length=64, blank=True)
+    plan_sha256 = models.CharField(max_length=64, blank=True)
+    report = models.JSONField(default=dict)
+    code = models.CharField(max_length=64, blank=True)
+    message = models.TextField(blank=True)
+    hint = models.TextField(blank=True)
+    reasons = models.JSONField(default=list)
+    hits = models.JSONField(default=list)
+    attempts = models.IntegerField(default=0)
+    worker = models.CharField(max_length=80, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    touched = models.DateTimeField(auto_now=True)
+    finished = models.DateTimeField(null=True)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        indexes = [
+            models.Index(fields=["tenant", "-created", "-id"], name="presentation_by_time"),
+            models.Index(fields=["state", "touched"], name="presentation_by_state"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "client_id"], name="presentation_once_per_client_id"),
+            models.CheckConstraint(
+                condition=Q(state__in=PresentationState.values), name="presentation_state_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=PresentationState.GENERATING) | Q(job__isnull=False),
+                name="presentation_generates_a_job",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[str(PresentationState.FAILED), str(PresentationState.REJECTED)])
+                | ~Q(code=""),
+                name="presentation_end_has_code",
+            ),
+        ]

@@ -9,7 +9,15 @@ from datetime import timedelta
 from django.utils import timezone
 
 from generation import leases, queueing, transitions
-from generation.models import OPEN_STATES, Chunk, ChunkState, Job, JobState
+from generation.models import (
+    OPEN_STATES,
+    Chunk,
+    ChunkState,
+    Job,
+    JobState,
+    Presentation,
+    PresentationState,
+)
 
 log = logging.getLogger(__name__)
 
@@ -17,13 +25,15 @@ RESEND_AFTER_S = 60
 """A message that was not taken for so long counts as lost; sending it twice is harmless."""
 ASK_LOG_AFTER_S = 2
 """A job that waits for the log's receipt asks again so often."""
+DRIVEN = (PresentationState.QUEUED, PresentationState.DRIVING)
 STEPS = {JobState.ADMITTING: "admit", JobState.SEALING: "seal"}
 """The states that a whole job is worked on in, and the task that does it."""
 
 
 def reap() -> int:
     """Send again what a dead worker left or the broker lost; gives how many messages went out."""
-    sent = _running_chunks() + _queued_chunks() + sum(_whole_jobs(state) for state in STEPS)
+    sent = _running_chunks() + _queued_chunks() + _presentations()
+    sent += sum(_whole_jobs(state) for state in STEPS)
     for folder in transitions.stale_scratch():
         shutil.rmtree(folder, ignore_errors=True)
     return sent
@@ -72,6 +82,22 @@ def _whole_jobs(state: JobState) -> int:
         if moved:
             queueing.send(STEPS[state], str(job.pk))
             sent += 1
+    return sent
+
+
+def _presentations() -> int:
+    """Scripts whose worker died or whose message was lost."""
+    sent = 0
+    for row in Presentation.objects.filter(state__in=DRIVEN).only("pk", "worker", "touched", "state"):
+        waited_s = (timezone.now() - row.touched).total_seconds()
+        if waited_s <= (ASK_LOG_AFTER_S if row.worker else RESEND_AFTER_S):
+            continue
+        with leases.hold(leases.PRESENTATIONS, leases.job_key(row.pk)) as lease:
+            if lease is None:
+                continue
+            Presentation.objects.filter(pk=row.pk).update(touched=timezone.now())
+        queueing.send("drive", str(row.pk))
+        sent += 1
     return sent
 
 

@@ -15,7 +15,7 @@ from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from generation import blobs
 from generation.errors import NotFoundError
-from generation.models import OPEN_STATES, Chunk, Export, Job, JobState, Media
+from generation.models import OPEN_STATES, Chunk, Export, Job, JobState, Media, Presentation
 
 MAX_PAGE = 200
 _TENANTS = """
@@ -217,3 +217,20 @@ def _read_cursor(cursor: str) -> tuple[datetime, uuid.UUID]:
         return datetime.fromisoformat(created), uuid.UUID(key)
     except (binascii.Error, ValueError, TypeError, AttributeError):
         raise NotFoundError("There is no such page.") from None
+
+
+def presentation(client_id: str, *, tenant: str) -> Presentation:
+    """A presentation by its client's id.
+
+    Raises:
+        NotFoundError: none of that id in this tenant.
+    """
+    found = Presentation.objects.select_related("job").filter(tenant=tenant, client_id=client_id).first()
+    if found is None:
+        raise NotFoundError(f"There is no presentation {client_id[:64]}.")
+    return found
+
+
+def presentations(*, tenant: str) -> QuerySet[Presentation]:
+    """All of a tenant's presentations, newest first."""
+    return Presentation.objects.select_related("job").filter(tenant=tenant).order_by("-created", "-id")

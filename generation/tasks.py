@@ -9,7 +9,7 @@ import uuid
 
 from celery import shared_task
 
-from generation import services
+from generation import performing, services
 
 
 @shared_task(queue="cpu", soft_time_limit=300, time_limit=330, max_retries=0)
@@ -28,6 +28,12 @@ def run_chunk(chunk_id: int) -> None:
 def seal(job_id: str) -> None:
     """Seal and deliver a job's output."""
     services.seal(uuid.UUID(job_id))
+
+
+@shared_task(queue="cpu", soft_time_limit=3600, time_limit=3660, max_retries=0)
+def drive(presentation_id: str) -> None:
+    """Say a script and drive its performer; half an hour of video on a slow core."""
+    performing.perform(uuid.UUID(presentation_id))
 
 
 @shared_task(queue="io", soft_time_limit=30, time_limit=40, max_retries=0)

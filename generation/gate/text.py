@@ -1,6 +1,6 @@
 """What a script says, before anybody speaks it: a lexicon, contact data, promises of a rate of return.
 
-- The lexicon is matched on a text without spaces, stops and case, in simplified characters and at normal width:
+- The lexicon is matched on a text without spaces, stops and case, simplified and at normal width:
   a term written with gaps, hyphens, invisible or traditional characters is the same term.
 - A hit behind a negation, across two sentences or only by its sound is held, not refused: a person decides.
 - Offsets lead back to the text as it was written.

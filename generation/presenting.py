@@ -1,0 +1,318 @@
+"""Changes: ask that a likeness says a script, look at how it would be said, stop it.
+
+Order of checks; nothing below runs before the line above has passed: the request and its markup; the words;
+the consent of the face, of the performer and of the voice; then the log; only then a word is spoken. What is
+made is footage, which goes through the gate again like anybody's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit import services as audit
+from audit.events import Actor, GateDecided
+from consent import selectors as consents
+from consent.errors import ConsentError
+from consent.licence import Use
+from generation import queueing, selectors, services
+from generation.errors import (
+    ClientIdTakenError,
+    JobStateError,
+    NotFoundError,
+    PresentInvalidError,
+    RefusedError,
+    RoleError,
+)
+from generation.gate import text as gate
+from generation.gate.reasons import hint
+from generation.gate.text import Hit, Outcome
+from generation.models import OPEN_STATES, Presentation, PresentationState
+from generation.presenter.errors import PresenterError
+from generation.presenter.normalise import Language
+from generation.presenter.scene import SIZES, Layout
+from generation.presenter.script import Kind, Script, read
+from generation.presenter.voices import SYNTHETIC, VoiceEntry, voice_for
+
+OPERATION = "lip_sync"
+POLICY, POLICY_VERSION = "script", 1
+CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{3,64}")
+SECONDS_A_CHARACTER = {Language.ZH: 0.28, Language.EN: 0.085}
+"""Of spoken text, at the usual rate: for the first estimate, before anything is said."""
+CALLED = {"landscape": (1920, 1080), "portrait": (1080, 1920), "square": (1080, 1080), "preview": (1280, 720)}
+
+
+@dataclass(frozen=True, slots=True)
+class PresentRequest:
+    """Who says what, where it will be shown, and how it looks."""
+
+    identity_id: str
+    performer_id: str
+    script: str
+    purpose: str
+    channel: str
+    language: str = "zh"
+    kind: str = "text"
+    voice: str = ""
+    territory: str = "CN"
+    product: str = ""
+    format: str = "landscape"
+    colour: str = "#3c6e96"
+    subtitles: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """How a script would be said, and what stands against it; nothing was spoken."""
+
+    script: Script
+    voice: VoiceEntry
+    seconds: int
+    hits: tuple[Hit, ...] = field(default=())
+
+
+def review(request: PresentRequest) -> Reviewed:
+    """Read a script and screen its words; for the studio while somebody types.
+
+    Raises:
+        PresenterError: it cannot be spoken as it stands, or no voice speaks its language.
+        PresentInvalidError: language, kind, format or colour are not known.
+    """
+    language, kind = _language(request.language), _kind(request.kind)
+    layout_of(request.format, request.colour)
+    script = read(request.script, language=language, kind=kind)
+    voice = voice_for(request.voice, language=language)
+    seconds = math.ceil(len(script.spoken) * SECONDS_A_CHARACTER[language]) or 1
+    return Reviewed(script, voice, seconds, words_against(script))
+
+
+def words_against(script: Script) -> tuple[Hit, ...]:
+    """What must not be said, in the words as shown and as spoken; places are those of the shown text."""
+    lexicon = gate.built_in()
+    shown = gate.screen(script.text, lexicon=lexicon)
+    known = {hit.code for hit in shown}
+    spoken = gate.screen(script.spoken, lexicon=lexicon)
+    # what only the spoken form says (a <sub>, a phone number read out) has no place in the shown text
+    unseen = {
+        hit.code: Hit(hit.code, 0, len(script.text), hit.outcome) for hit in spoken if hit.code not in known
+    }
+    return (*shown, *unseen.values())
+
+
+def present(request: PresentRequest, *, client_id: str, by: Actor) -> Presentation:
+    """Ask for a video of a script; the same request under the same id is the same presentation.
+
+    Raises:
+        RoleError: the actor may not request generations.
+        PresentInvalidError, PresenterError: the request or its script cannot be used; nothing is kept.
+        NotFoundError: no such identity in this tenant.
+        ClientIdTakenError: this id belongs to another request.
+        RefusedError: the gate refuses; the presentation is kept as rejected and the decision logged.
+    """
+    if not by.has("requester"):
+        raise RoleError("Only a requester may ask for a generation.")
+    if not CLIENT_ID.fullmatch(client_id):
+        raise PresentInvalidError(
+            "The id is 3 to 64 letters, digits, - and _.", fields={"id": ["Change it."]}
+        )
+    digest = hashlib.sha256(json.dumps(asdict(request), sort_keys=True).encode()).hexdigest()
+    if (known := _known(client_id, digest, tenant=by.tenant)) is not None:
+        return known
+    reviewed = review(request)
+    _require_people(request, tenant=by.tenant)
+    reasons = reasons_against(request, reviewed, tenant=by.tenant)
+    try:
+        row = _write(request, reviewed, reasons, client_id=client_id, digest=digest, by=by)
+    except IntegrityError:  # the same request came twice at once
+        again = _known(client_id, digest, tenant=by.tenant)
+        if again is None:
+            raise
+        return again
+    if row.state == PresentationState.REJECTED:
+        raise RefusedError(row.message, job=str(row.pk), code=row.code, reasons=reasons, hint=row.hint)
+    return row
+
+
+def cancel(client_id: str, *, by: Actor) -> Presentation:
+    """Stop a presentation; what its job has begun is stopped with it.
+
+    Raises:
+        RoleError, NotFoundError: not allowed; no such presentation in this tenant.
+        JobStateError: it has ended already.
+    """
+    if not (by.has("requester") or by.has("operator")):
+        raise RoleError("Only a requester or an operator may cancel a presentation.")
+    row = selectors.presentation(client_id, tenant=by.tenant)
+    waiting = (PresentationState.QUEUED, PresentationState.DRIVING)
+    now = timezone.now()
+    stopped = Presentation.objects.filter(pk=row.pk, state__in=waiting).update(
+        state=PresentationState.CANCELLED, finished=now, touched=now
+    )
+    row.refresh_from_db()
+    if stopped:
+        return row
+    if row.job is None or row.job.state not in OPEN_STATES:
+        raise JobStateError(f"Presentation {client_id} has ended.")
+    services.cancel(row.job.pk, by=by)
+    row.refresh_from_db()
+    return row
+
+
+def layout_of(format_name: str, colour: str) -> Layout:
+    """The scene that a format and a background colour name.
+
+    Raises:
+        PresentInvalidError: the format or the colour is not known.
+    """
+    if format_name not in CALLED:
+        known = ", ".join(SIZES)
+        raise PresentInvalidError(f"There is no format {format_name[:20]!r}.", fields={"format": [known]})
+    match = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", colour)
+    if match is None:
+        raise PresentInvalidError("A colour is # and six digits.", fields={"colour": ["Such as #3c6e96."]})
+    width, height = CALLED[format_name]
+    red, green, blue = (int(part, 16) for part in match.groups())
+    # an upright frame holds a person larger than a wide one: the head stays where viewers look
+    share = 0.8 if height > width else 1.0
+    return Layout(width_px=width, height_px=height, height_share=share, colour=(blue, green, red))
+
+
+def reasons_against(request: PresentRequest, reviewed: Reviewed, *, tenant: str) -> tuple[str, ...]:
+    """Why the gate refuses: words, licence, performer's release, voice; empty when it does not."""
+    found = [hit.code if hit.outcome is Outcome.REFUSE else "text.review" for hit in reviewed.hits]
+    use = Use(
+        operation=OPERATION,
+        purpose=request.purpose,
+        channel=request.channel,
+        territory=request.territory,
+        language=request.language,
+        seconds=reviewed.seconds,
+        product=request.product,
+    )
+    now = timezone.now()
+    try:
+        allowed = consents.permission(request.identity_id, tenant=tenant, use=use, now=now)
+        found += allowed.reasons
+        performing = {each.identity_id for each in consents.performers(tenant=tenant, use=use, now=now)}
+    except ConsentError:
+        return (*dict.fromkeys(found), "gate.missing_fact")
+    if request.performer_id not in performing:
+        found.append("performer.no_release")
+    if reviewed.voice.licence != SYNTHETIC:
+        found.append("voice.no_licence")
+    return tuple(dict.fromkeys(found))
+
+
+def _require_people(request: PresentRequest, *, tenant: str) -> None:
+    for identity_id in (request.identity_id, request.performer_id):
+        try:
+            consents.identity(identity_id, tenant=tenant)
+        except ConsentError:
+            raise NotFoundError("There is no such identity.") from None
+
+
+def _known(client_id: str, digest: str, *, tenant: str) -> Presentation | None:
+    row = Presentation.objects.filter(tenant=tenant, client_id=client_id).first()
+    if row is not None and row.request_sha256 != digest:
+        raise ClientIdTakenError(f"The id {client_id} belongs to another request.")
+    return row
+
+
+@transaction.atomic
+def _write(
+    request: PresentRequest,
+    reviewed: Reviewed,
+    reasons: Sequence[str],
+    *,
+    client_id: str,
+    digest: str,
+    by: Actor,
+) -> Presentation:
+    row = Presentation(
+        tenant=by.tenant,
+        client_id=client_id,
+        request_sha256=digest,
+        requester=by.id,
+        identity_id=request.identity_id,
+        performer_id=request.performer_id,
+        script=request.script,
+        kind=request.kind,
+        language=request.language,
+        voice=reviewed.voice.id,
+        scene={"format": request.format, "colour": request.colour, "subtitles": request.subtitles},
+        purpose=request.purpose,
+        channel=request.channel,
+        territory=request.territory,
+        product=request.product,
+        nonce=secrets.token_hex(16),
+        hits=[asdict(hit) for hit in reviewed.hits],
+    )
+    if reasons:
+        row.state, row.finished = PresentationState.REJECTED, timezone.now()
+        row.code, row.hint, row.reasons = reasons[0], hint(reasons[0]), list(reasons)
+        row.message = f"Refused: {', '.join(reasons)}."
+    row.save(force_insert=True)
+    audit.append(_decided(row, reviewed.script, reasons), actor=by)
+    if not reasons:
+        queueing.send_on_commit("drive", str(row.pk))
+    return row
+
+
+def _decided(row: Presentation, script: Script, reasons: Sequence[str]) -> GateDecided:
+    return GateDecided(
+        job=row.id.hex,
+        stage="script",
+        decision="refuse" if reasons else "admit",
+        reasons=tuple(reasons),
+        rule=reasons[0] if reasons else "",
+        policy=POLICY,
+        policy_version=POLICY_VERSION + gate.built_in().version,
+        identity=row.identity_id,
+        script=commitment(row, script),
+    )
+
+
+def commitment(row: Presentation, script: Script) -> str:
+    """What the log holds of a script: words can be guessed, so only the holder of the nonce can link it."""
+    return hashlib.sha256(f"{row.nonce}:script:{script.sha256}".encode()).hexdigest()
+
+
+def _language(name: str) -> Language:
+    try:
+        return Language(name)
+    except ValueError:
+        known = ", ".join(Language)
+        raise PresentInvalidError(
+            f"There is no language {name[:20]!r}.", fields={"language": [known]}
+        ) from None
+
+
+def _kind(name: str) -> Kind:
+    try:
+        return Kind(name)
+    except ValueError:
+        raise PresentInvalidError(
+            f"There is no kind {name[:20]!r}.", fields={"kind": ["text, ssml"]}
+        ) from None
+
+
+def places(error: PresenterError) -> dict[str, Any]:
+    """Where in the script an error is, for an answer; empty for errors without a place."""
+    start, end = getattr(error, "start", 0), getattr(error, "end", 0)
+    readings = list(getattr(error, "readings", ()))
+    return {"start": start, "end": end, **({"readings": readings} if readings else {})} if end else {}
+
+
+def new_client_id() -> str:
+    """An id for those who do not bring their own."""
+    return uuid.uuid4().hex
