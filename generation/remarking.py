@@ -1,8 +1,8 @@
 """The second and last attempt at an output whose invisible mark could not be read back: made again, stronger.
 
-The mark lies under the encoder, so the chunks are made anew; id, permit and label stay. A clip that the other
-profile marks no stronger, because its strength is already at the limit of what is not seen, ends at
-once: no file leaves with a mark that cannot be read.
+The mark lies under the encoder, so the chunks are made anew; id, permit and label stay. A job whose marks are
+in the robust profile already ends at once, as does one that fails again: no file leaves with a mark that cannot
+be read, and a clip that can carry none (black, one colour) is not delivered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from generation import queueing, transitions
 from generation.errors import AlreadyOverError
 from generation.marking import MarkPlan
 from generation.models import Chunk, ChunkState, Job, JobState
-from watermark.invisible import STRENGTH_MAX, TARGET_DB, Profile
+from watermark.invisible import Profile
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +27,18 @@ READABLE = "mark_readable"
 """In the job's report: whether the delivered file, or the last attempt, gave its mark back."""
 
 
-def stronger(plan: MarkPlan) -> MarkPlan | None:
-    """The same plan in the robust profile; None when it is so already, or is at the limit of strength.
+STEP_DB = 3.0
+"""By how much the texture of the robust profile is marked above that of the standard one."""
 
-    The change in a frame is linear in the strength, so that the difference of the targets says the factor.
+
+def stronger(plan: MarkPlan) -> MarkPlan | None:
+    """The same plan in the robust profile; None when it is so already.
+
+    The change in texture is linear in the strength; flat areas get what the profile says.
     """
-    if plan.profile == Profile.ROBUST or plan.strength >= STRENGTH_MAX:
+    if plan.profile == Profile.ROBUST:
         return None
-    factor = 10 ** ((TARGET_DB[Profile.STANDARD] - TARGET_DB[Profile.ROBUST]) / 20)
-    return replace(plan, profile=str(Profile.ROBUST), strength=min(plan.strength * factor, STRENGTH_MAX))
+    return replace(plan, profile=str(Profile.ROBUST), strength=plan.strength * 10 ** (STEP_DB / 20))
 
 
 @transaction.atomic

@@ -15,7 +15,6 @@ from generation.models import Chunk, Job
 from tests.generation import fakes
 from tests.generation.conftest import Studio
 from watermark.errors import MarkUnreadableError
-from watermark.invisible import STRENGTH_MAX
 
 
 @pytest.fixture
@@ -96,15 +95,15 @@ def test_an_output_is_made_again_with_the_stronger_mark(ready: Job, work: Any, m
     ready.refresh_from_db()
     assert (ready.state, ready.mark_id) == ("done", mark)
     assert seal.profiles == ["standard", "robust"]
-    assert ready.marking["strength"] == pytest.approx(strength * 10 ** (2 / 20))
+    assert ready.marking["strength"] == pytest.approx(strength * 10 ** (3 / 20))
     assert (ready.report["mark_retries"], ready.report["mark_readable"]) == (1, True)
     assert ready.report["attempts"] == 2
 
 
-def test_a_strength_at_its_limit_is_not_raised(ready: Job) -> None:
+def test_the_stronger_plan_is_within_what_the_profile_allows(ready: Job) -> None:
     plan = MarkPlan.from_record(ready.marking, mark_hex=ready.mark_id or "")
-    assert remarking.stronger(replace(plan, strength=STRENGTH_MAX)) is None
-    assert remarking.stronger(replace(plan, profile="robust")) is None
-    found = remarking.stronger(replace(plan, strength=STRENGTH_MAX * 0.99))
+    found = remarking.stronger(plan)
     assert found is not None
-    assert found.strength == STRENGTH_MAX
+    assert found == replace(plan, profile="robust", strength=found.strength)
+    assert found.strength > plan.strength
+    assert remarking.stronger(found) is None
