@@ -1,8 +1,8 @@
 """The second and last attempt at an output whose invisible mark could not be read back: made again, stronger.
 
 The mark lies under the encoder, so the chunks are made anew; id, permit and label stay. A job whose marks are
-in the robust profile already ends at once, as does one that fails again: no file leaves with a mark that cannot
-be read, and a clip that can carry none (black, one colour) is not delivered.
+in the robust profile already ends at once, as does one that fails again: no file leaves with a mark that
+cannot be read, and a clip that can carry none (black, one colour) is not delivered.
 """
 
 from __future__ import annotations
