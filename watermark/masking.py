@@ -33,8 +33,10 @@ RATE_MIN_HZ, RATE_MAX_HZ = 8_000, 192_000
 CHANNELS_MAX = 8
 OVERLAP_GAIN = 1.5
 """Sum over four overlapping frames of the squared window."""
-CONTEXT = BOX_FRAMES // 2
-"""Frames on either side that the level of a frame depends on."""
+BEFORE, AFTER = 3, 1
+"""A frame's limit is the least of these around it: noise before the begin of a sound is heard best."""
+CONTEXT = max(BOX_FRAMES // 2, BEFORE, AFTER)
+"""Frames on either side that the shape of a frame depends on."""
 
 Sound = npt.NDArray[np.float32]
 """(channels, n) or (n,) float32, full scale 1."""
@@ -111,8 +113,10 @@ class Frames:
         level = uniform_filter1d(level, BOX_FRAMES, axis=-2, mode="nearest")
         level = level[..., CONTEXT:-CONTEXT, self.low : self.high]
         level = np.maximum(level, 0)  # the running sum of the filter can end just below
-        bands = np.add.reduceat(power[..., CONTEXT:-CONTEXT, :], self._starts, axis=-1)
-        limit = np.sqrt(bands @ self._spread)[..., self._band_of]
+        limits = np.add.reduceat(power, self._starts, axis=-1) @ self._spread
+        last = limits.shape[-2] - CONTEXT
+        near = [limits[..., CONTEXT + at : last + at, :] for at in range(-BEFORE, AFTER + 1)]
+        limit = np.sqrt(np.minimum.reduce(near))[..., self._band_of]
         return Shape(np.sqrt(np.sqrt(level)), limit, level)
 
 
@@ -134,7 +138,8 @@ class Stream:
         """Samples that came in."""
         self._ended = False
         self._block = block_frames
-        self._held: Sound = np.zeros((channels, self.frames.length), np.float32)
+        before = self.frames.length + (CONTEXT - 1) * self.frames.hop
+        self._held: Sound = np.zeros((channels, before), np.float32)
 
     def add(self, pcm: npt.NDArray[np.float32]) -> None:
         """Take the next (n, channels) float32.

@@ -22,7 +22,7 @@ BLOCK_FRAMES = 256  # four are taken at once, 8 s: the background is judged with
 BACKGROUND_SHARE = 15
 """Percentile of the level over time that is taken for steady noise, which does not carry the mark."""
 KEPT = 0.15  # of the amplitude is expected even there: a steady tone is no noise
-TYPICAL = 0.08  # strength that the gauge gives, by mean magnitude to the power 3/4; only weights need it
+TYPICAL = 0.13  # strength that the gauge gives, by mean magnitude to the power 3/4; only weights need it
 FLOOR = 1e-3  # of the mean magnitude; below it is what codecs leave of silence
 RINGS = 24
 APART = 80  # samples: around a place the correlation rings with the band, 5 ms

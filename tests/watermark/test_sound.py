@@ -253,6 +253,19 @@ def test_silence_stays_silence(made):
     assert not marked[inside].any()
 
 
+def test_nothing_is_heard_before_a_sudden_sound(made):
+    """A frame of 32 ms that holds a beat must not spread noise over the quiet before it."""
+    rng = np.random.default_rng(2)
+    sound = rng.normal(0, 1e-3, 4 * RATE_HZ).astype(np.float32)
+    beats = range(RATE_HZ // 2, 4 * RATE_HZ, RATE_HZ // 2)
+    fall = rng.normal(0, 0.2, 1600) * np.exp(-np.arange(1600) / 400)
+    for beat in beats:
+        sound[beat : beat + 1600] += fall
+    change = made(sound)[0] - sound
+    before = [change[beat - 480 : beat] for beat in beats]
+    assert np.sqrt(np.square(before).mean()) < 1e-3 / 4
+
+
 def test_both_channels_carry_the_mark_and_so_does_their_mix(tone, mark_id, heard):
     left, right = voice.speech(6, seed=5), 0.2 * voice.music(6)
     marker = SoundMarker(tone, mark_id, rate_hz=RATE_HZ, channels=2, strength=2e-3)
