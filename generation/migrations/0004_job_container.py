@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('generation', '0003_labels_and_exports'),
+        ("generation", "0003_labels_and_exports"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='job',
-            name='container',
+            model_name="job",
+            name="container",
             field=models.CharField(blank=True, max_length=8),
         ),
     ]
