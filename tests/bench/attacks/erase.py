@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 import cv2
@@ -55,14 +55,26 @@ def erase(clip: Clip, mark: Ours, folder: Path, *, quick: bool = False) -> list[
     seen = _seen(clip, mark, SECONDS_QUICK if quick else SECONDS)
     rows = [_verdict("nothing", clip, seen, seen.marked, mark, folder)]
     for name, pattern, strengths in _estimates(seen):
-        for factor in strengths[:1] if quick else strengths:
+
+        def attack(factor: float, name: str = name, pattern: np.ndarray = pattern) -> Erased:
             attacked = [pasted(y, pattern, -factor * seen.strength) for y in seen.marked]
-            rows.append(_verdict(f"{name}, x {factor:g}", clip, seen, attacked, mark, folder))
+            return _verdict(f"{name}, x {factor:.3g}", clip, seen, attacked, mark, folder)
+
+        tried = {factor: attack(factor) for factor in (strengths[-1:] if quick else strengths)}
+        rows += tried.values()
+        rows += [attack(factor) for factor in _crossings(tried)]
     for name, denoise in DENOISERS.items():
         if not quick or name.startswith("Gaussian"):
             attacked = [denoise(y) for y in seen.marked]
             rows.append(_verdict(name, clip, seen, attacked, mark, folder))
     return rows
+
+
+def _crossings(tried: dict[float, Erased]) -> Iterator[float]:
+    """Where the pilots cross zero: the strength that an attacker would pick who could see them."""
+    for (low, before), (high, after) in pairwise(tried.items()):
+        if before.z > 0 > after.z:
+            yield low + (high - low) * before.z / (before.z - after.z)
 
 
 def _seen(clip: Clip, mark: Ours, seconds: int) -> Seen:
@@ -93,7 +105,7 @@ def _estimates(seen: Seen) -> Iterator[tuple[str, np.ndarray, tuple[float, ...]]
             mean = np.mean(seen.seconds[:seconds], axis=0)
             yield f"mean of {seconds * READ} frames", averaged([mean]), STRENGTHS
     yield f"mean of {READ} frames, for each second anew", averaged(seen.seconds[:1]), STRENGTHS
-    yield f"pilots gathered over {len(seen.seconds)} seconds", gathered(seen.seconds), (1.0, 0.75, 1.5)
+    yield f"pilots gathered over {len(seen.seconds)} seconds", gathered(seen.seconds), (1.0, 1.25, 1.5)
     yield "fold of one frame", folded([seen.first]), (1.0,)
     yield f"fold of {READ} frames", folded(seen.seconds[:1]), (1.0,)
 

@@ -91,7 +91,7 @@ class Ours:
 class Theirs:
     """invisible-watermark at its default strength: 64 bits, no code, no search."""
 
-    def __init__(self, package: Any, method: str, frames: int = 12) -> None:
+    def __init__(self, package: Any, method: str, frames: int = 8) -> None:
         self.package, self.name, self.frames = package, method, frames
         self.bits = np.unpackbits(np.frombuffer(MARK_ID.to_bytes(8, "big"), np.uint8))
 
