@@ -105,6 +105,7 @@ class IdentityEraseView(APIView):
     @extend_schema(request=EraseBody, responses=ErasedAnswer)
     def post(self, request: Request, identity_id: str) -> Response:
         """Erase; twice is once."""
+        erasure.prospect(identity_id, by=_actor(request))  # what is not there is 404, whatever was typed
         typed = _body(request, EraseBody)["confirmation"]
         done = erasure.erase_confirmed(identity_id, confirmation=typed, by=_actor(request))
         return Response(ErasedAnswer(done).data)

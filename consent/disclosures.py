@@ -16,6 +16,7 @@ from django.db import transaction
 
 from audit import selectors as log
 from audit import services as audit
+from audit.errors import EntryNotFoundError
 from audit.events import Actor, AuditDisclosed
 from audit.selectors import Entry
 from consent import material, roles
@@ -78,14 +79,16 @@ def disclose(index: int, *, by: Actor) -> Disclosed:
 
     Raises:
         RoleError: the actor may not know them.
-        EntryNotFoundError: the log holds no such entry.
-        NotFoundError: it is another tenant's, or commits to no words.
+        EntryNotFoundError: the log holds no such entry, or it is another tenant's.
+        NotFoundError: it commits to no words.
         ShreddedError: the words were erased.
         CiphertextError, KeyUnavailableError: words that are there do not open.
     """
     roles.require(by, Action.DISCLOSE)
     entry = log.entry(index)
-    if entry.tenant != by.tenant or standing(entry, tenant=by.tenant) is Standing.NONE:
+    if entry.tenant != by.tenant:
+        raise EntryNotFoundError(f"The log holds no entry {index}.")  # as for one that is missing
+    if standing(entry, tenant=by.tenant) is Standing.NONE:
         raise NotFoundError
     told = disclosures([entry.event_id], by=by).get(entry.event_id)
     if told is None:

@@ -156,7 +156,7 @@ def test_entries_without_words_and_those_of_others_tell_nothing(world, log_of, p
     submitted, approved, _ = log_of(world.activate())
     with pytest.raises(NotFoundError):
         disclosures.disclose(approved.index, by=world.by["auditor"])
-    with pytest.raises(NotFoundError):
+    with pytest.raises(EntryNotFoundError):
         disclosures.disclose(submitted.index, by=person("auditor", tenant="other").actor)
     with pytest.raises(EntryNotFoundError):
         disclosures.disclose(10_000, by=world.by["auditor"])

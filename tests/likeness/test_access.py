@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connections
 from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern, URLResolver
@@ -37,10 +38,11 @@ PUBLIC = {"healthz", "log/checkpoint", "log/tile/<path:path>", "sign-in/", "lang
     "api/v1/check/",
 }
 SHARED = {
-    # Of the installation, not of a tenant: the signed head of the one log.
+    # Of the installation, not of a tenant: the signed head of the one log, and what authorities say of heads.
     "api/v1/audit/checkpoint",
     "api/v1/schema/",
     "record/checkpoint/",
+    "record/timestamps/<int:size>/",
     "",
 }
 MISSING = {
@@ -51,6 +53,7 @@ MISSING = {
     "media_id": str(uuid.UUID(int=1)),
     "job_id": str(uuid.UUID(int=1)),
     "index": "987654",
+    "size": "987654",
     "export_id": str(uuid.UUID(int=1)),
 }
 BODIES: dict[str, dict[str, Any]] = {
@@ -203,10 +206,21 @@ def world(home, sequencing, people, person, settings) -> World:
         "media_id": str(media.pk),
         "job_id": str(job.pk),
         "index": str(index),
+        "size": str(stamped()),
         "export_id": str(export.pk),
     }
     everything = tuple(role.value for role in Role)
     return World(values, owner=person(*everything), other=person(*everything, tenant="other"))
+
+
+def stamped() -> int:
+    """The size of a signed head that has a timestamp, of whatever authority."""
+    size = log.checkpoint().size
+    with connections["sequencer"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_timestamp VALUES (%s, 'http://tsa.example', 'token', now())", [size]
+        )
+    return size
 
 
 def wait_for_entries() -> list[Any]:
@@ -239,7 +253,7 @@ def judged(world: World, route: Route, method: str) -> Iterator[str]:
     if not route.api and not (stranger.status_code == 302 and "/sign-in/" in stranger["Location"]):
         yield f"{name}: a stranger got {stranger.status_code}"
     other = world.call(route, method, world.other, world.values)
-    if route.parameters:
+    if route.parameters and route.address not in SHARED:
         yield from hidden(world, route, method, other)
     elif route.address not in SHARED and leaks(world, other):
         yield f"{name}: shows another tenant's {leaks(world, other)}"
@@ -278,9 +292,9 @@ def body(answer: Any) -> bytes:
 
 def leaks(world: World, answer: Any) -> list[str]:
     text = body(answer).decode(errors="replace") if answer.status_code == 200 else ""
-    return [value for key, value in world.values.items() if key != "index" and value in text] + [
-        word for word in ("王五",) if word in text
-    ]
+    return [
+        value for key, value in world.values.items() if key not in ("index", "size") and value in text
+    ] + [word for word in ("王五",) if word in text]
 
 
 def test_public_addresses_have_the_headers_too(world):
