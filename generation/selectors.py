@@ -234,3 +234,23 @@ def presentation(client_id: str, *, tenant: str) -> Presentation:
 def presentations(*, tenant: str) -> QuerySet[Presentation]:
     """All of a tenant's presentations, newest first."""
     return Presentation.objects.select_related("job").filter(tenant=tenant).order_by("-created", "-id")
+
+
+def presentation_state(row: Presentation) -> str:
+    """The one word for clients: queued, running, succeeded, failed, rejected, cancelled or withdrawn."""
+    if row.job is None:
+        return {"driving": "running"}.get(row.state, str(row.state))
+    ended = {"done": "succeeded", "refused": "rejected"}
+    state = str(row.job.state)
+    return "running" if row.job.state in OPEN_STATES else ended.get(state, state)
+
+
+DRIVING_SHARE = 0.4
+"""How much of a presentation's bar is the driving video; its job has the rest."""
+
+
+def presentation_progress(row: Presentation) -> float:
+    """0 to 1 over script, driving video and job."""
+    if row.job is not None:
+        return DRIVING_SHARE + (1 - DRIVING_SHARE) * progress(row.job).fraction
+    return DRIVING_SHARE * row.done / row.total if row.total else 0.0

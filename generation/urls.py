@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from generation import api, statutory_api
+from generation import api, presenting_api, statutory_api
 
 urlpatterns = [
     path("media/", api.MediaListView.as_view(), name="api-media-list"),
@@ -28,4 +28,14 @@ urlpatterns = [
     ),
     path("exports/<uuid:export_id>/erase", statutory_api.ExportEraseView.as_view(), name="api-export-erase"),
     path("jobs/<uuid:job_id>/before", api.JobBeforeView.as_view(), name="api-job-before"),
+    path("scripts/review", presenting_api.ScriptReviewView.as_view(), name="api-script-review"),
+    path("presentations/", presenting_api.PresentationListView.as_view(), name="api-presentation-list"),
+    path(
+        "presentations/<str:client_id>/", presenting_api.PresentationView.as_view(), name="api-presentation"
+    ),
+    path(
+        "presentations/<str:client_id>/files/<str:kind>",
+        presenting_api.PresentationFileView.as_view(),
+        name="api-presentation-file",
+    ),
 ]

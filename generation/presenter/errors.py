@@ -40,6 +40,12 @@ class ScriptError(PresenterError):
         super().__init__(message)
         self.start, self.end = start, end
 
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """For an answer: what is wrong with the field, and where."""
+        place = [f"characters {self.start + 1} to {self.end}"] if self.end else []
+        return {"script": [str(self), *place]}
+
 
 class ScriptEmptyError(ScriptError):
     """Nothing is left to speak."""

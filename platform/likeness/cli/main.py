@@ -22,6 +22,7 @@ FAMILIES = (
     "serve",
     "consent",
     "generate",
+    "present",
     "exports",
     "provenance",
     "rejoin",

@@ -1,0 +1,161 @@
+"""What goes over the wire about scripts and presentations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from rest_framework import serializers
+
+from generation import selectors
+from generation.models import Presentation
+from generation.presenter.normalise import LENGTH_MAX, Language
+from generation.presenter.scene import SIZES
+from generation.presenter.script import Kind
+from generation.presenting import PresentRequest, Reviewed
+
+FORMATS = (*SIZES, "preview")
+
+
+class ScriptSerializer(serializers.Serializer[Any]):
+    """A script to be read, not yet spoken."""
+
+    script = serializers.CharField(
+        max_length=5 * LENGTH_MAX, allow_blank=True, trim_whitespace=False, help_text="Text or SSML."
+    )
+    language = serializers.CharField(max_length=16, default="zh", help_text=", ".join(Language))
+    kind = serializers.CharField(max_length=8, default="text", help_text=", ".join(Kind))
+    voice = serializers.CharField(max_length=64, default="", allow_blank=True)
+
+    def request(self) -> PresentRequest:
+        """The validated body as a value; who says it does not matter yet."""
+        return PresentRequest(identity_id="", performer_id="", purpose="", channel="", **self.validated_data)
+
+
+class PresentRequestSerializer(ScriptSerializer):
+    """The body of a presentation."""
+
+    identity = serializers.CharField(max_length=40, help_text="Whose licensed face is shown.")
+    performer = serializers.CharField(max_length=40, help_text="Whose portrait the script drives.")
+    purpose = serializers.CharField(max_length=64)
+    channel = serializers.CharField(max_length=64)
+    territory = serializers.CharField(max_length=16, default="CN")
+    product = serializers.CharField(max_length=64, default="", allow_blank=True)
+    format = serializers.CharField(max_length=16, default="landscape", help_text=", ".join(FORMATS))
+    colour = serializers.CharField(max_length=7, default="#3c6e96", help_text="Background: # and six digits.")
+    subtitles = serializers.BooleanField(default=True, help_text="Burnt into the picture; side files always.")
+
+    def request(self) -> PresentRequest:
+        """The validated body as a value."""
+        data = dict(self.validated_data)
+        return PresentRequest(identity_id=data.pop("identity"), performer_id=data.pop("performer"), **data)
+
+
+class HitSerializer(serializers.Serializer[Any]):
+    """Words that the gate holds against a script; places in the shown text, ``end`` exclusive."""
+
+    code = serializers.CharField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+    outcome = serializers.CharField()
+
+
+class NoticeSerializer(serializers.Serializer[Any]):
+    """Something to look at before the script is spoken."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+
+
+class ReviewSerializer(serializers.Serializer[Any]):
+    """How a script would be said."""
+
+    text = serializers.CharField()
+    spoken = serializers.CharField()
+    voice = serializers.CharField()
+    seconds = serializers.IntegerField(help_text="An estimate.")
+    sentences = serializers.IntegerField()
+    hits = HitSerializer(many=True)
+    notices = NoticeSerializer(many=True)
+
+    @staticmethod
+    def of(reviewed: Reviewed) -> dict[str, Any]:
+        """The answer as plain data."""
+        script = reviewed.script
+        return {
+            "text": script.text,
+            "spoken": script.spoken,
+            "voice": reviewed.voice.id,
+            "seconds": reviewed.seconds,
+            "sentences": len(script.segments),
+            "hits": HitSerializer(reviewed.hits, many=True).data,
+            "notices": NoticeSerializer(script.notices, many=True).data,
+        }
+
+
+class PresentationSerializer(serializers.ModelSerializer[Presentation]):
+    """A presentation as a client sees it."""
+
+    state = serializers.SerializerMethodField()
+    stage = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField()
+    identity = serializers.CharField(source="identity_id")
+    performer = serializers.CharField(source="performer_id")
+    error = serializers.SerializerMethodField()
+    outputs = serializers.SerializerMethodField()
+    job = serializers.UUIDField(source="job_id", allow_null=True)
+    sync = serializers.SerializerMethodField()
+
+    class Meta:
+        """What is shown."""
+
+        model = Presentation
+        fields = [
+            "client_id", "state", "stage", "progress", "identity", "performer", "language", "kind", "voice",
+            "purpose", "channel", "territory", "product", "job", "error", "hits", "outputs", "sync",
+            "created", "finished",
+        ]  # fmt: skip
+
+    def get_state(self, row: Presentation) -> str:
+        """queued, running, succeeded, failed, rejected, cancelled or withdrawn."""
+        return selectors.presentation_state(row)
+
+    def get_stage(self, row: Presentation) -> str:
+        """What is being done: script, drive, or the state of the job."""
+        if row.job is not None:
+            return str(row.job.state)
+        return "drive" if row.state == "driving" else "script"
+
+    def get_progress(self, row: Presentation) -> float:
+        """0 to 1 over the whole."""
+        return round(selectors.presentation_progress(row), 3)
+
+    def get_error(self, row: Presentation) -> dict[str, Any] | None:
+        """Why there is no video; null while all is well."""
+        ended = row.job if row.job is not None and not row.code else row
+        if not ended.code:
+            return None
+        return {
+            "code": ended.code,
+            "message": ended.message,
+            "hint": ended.hint,
+            "reasons": list(ended.reasons),
+        }
+
+    def get_outputs(self, row: Presentation) -> dict[str, str]:
+        """Addresses of the video and its side files, as soon as they are there."""
+        found = {
+            kind: reverse("api-presentation-file", args=[row.client_id, kind])
+            for kind, name in (("srt", "srt_sha256"), ("vtt", "vtt_sha256"), ("visemes", "visemes_sha256"))
+            if getattr(row, name)
+        }
+        if row.job is not None and row.job.state == "done":
+            found["video"] = reverse("api-job-output", args=[row.job.pk])
+            found["poster"] = reverse("api-job-poster", args=[row.job.pk])
+        return found
+
+    def get_sync(self, row: Presentation) -> dict[str, Any] | None:
+        """How well mouth and sound agree on the finished file."""
+        return row.job.report.get("sync") if row.job is not None else None
