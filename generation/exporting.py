@@ -66,7 +66,7 @@ def require_possible(job: Job) -> None:
         raise JobStateError(f"Job {job.id} is {job.state}: it has no output.")
     made_under = str(job.labelling.get("profile", "")).partition("/")[0]
     profile = labelling.profile_of(job)
-    if made_under != profile.code or not profile.unlabelled_export:
+    if made_under != profile.code or not labelling.may_be_unlabelled(job):
         raise ExportError(
             f"Job {job.id} must carry the visible label: {made_under or 'no profile'}, now {profile.code}."
         )

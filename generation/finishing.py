@@ -153,7 +153,8 @@ def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease, *, sync: di
                 raise AlreadyOverError(f"Job {row.id} is {row.state}.")
             if not authority.epochs_are(permit.licences):
                 raise PermitError("licences", "a consent was revoked while the output was sealed")
-            report = report_of(row) | {"marks": {"sound": sealed.sound.as_record()}}
+            marks = {"profile": row.labelling["profile"], "applied": list(sealed.marks)}
+            report = report_of(row) | {"marks": marks | {"sound": sealed.sound.as_record()}}
             if sync:
                 report["sync"] = sync
             delivery.write(row, sealed, stored, report=report)

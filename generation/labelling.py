@@ -22,6 +22,7 @@ from generation.errors import MarksMissingError, NotFoundError
 from generation.marking import MarkPlan, drawn
 from generation.models import Job
 from watermark import profiles
+from watermark.errors import LabelPolicyError
 from watermark.lettering import SEPARATOR
 from watermark.placement import Box
 from watermark.profiles import Demand, Mark, Nature, Output, Profile, Requirement, Wording
@@ -63,7 +64,13 @@ def unlabelled(job: Job) -> Requirement:
     Raises:
         WatermarkError: the profile does not allow it.
     """
+    _require_may_be_unlabelled(job)
     return profiles.without_visible_label(requirement_of(job), profile_of(job))
+
+
+def may_be_unlabelled(job: Job) -> bool:
+    """Whether the law knows a copy without the visible label; a digital human must show it all the time."""
+    return profile_of(job).unlabelled_export and job.operation in CHANGING
 
 
 def as_record(requirement: Requirement) -> dict[str, Any]:
@@ -106,6 +113,7 @@ def check_plan(job: Job, plan: MarkPlan, *, may_leave_label: bool) -> Requiremen
     by_law = profiles.of_use(territory=job.territory, channel=job.channel)
     needed = profiles.require(by_law, _output(job), asked=_licences(job))
     if may_leave_label:
+        _require_may_be_unlabelled(job)
         needed = profiles.without_visible_label(needed, by_law)
     for wanted in (recorded, needed):
         _require(wanted, carried=carried_by(plan), plan=plan)
@@ -152,6 +160,11 @@ def preview(job: Job) -> bytes:
 def faces_of(job: Job) -> list[list[Box]]:
     """Where the gate's first look saw faces, for each frame; pixels of the output."""
     return [[(box[0], box[1], box[2], box[3]) for box in frame] for frame in job.decision.get("faces", ())]
+
+
+def _require_may_be_unlabelled(job: Job) -> None:
+    if not may_be_unlabelled(job):
+        raise LabelPolicyError(f"Job {job.id} must carry the visible label.")
 
 
 def _require(needed: Requirement, *, carried: Collection[Mark], plan: MarkPlan) -> None:
