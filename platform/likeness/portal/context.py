@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
@@ -45,7 +46,13 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     """The navigation by role, the person, how many reviews wait for them, and the log's witnesses."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"navigation": (), "person": None, "reviews_waiting": 0, "witnessing": NOBODY}
+        return {
+            "navigation": (),
+            "person": None,
+            "reviews_waiting": 0,
+            "witnessing": NOBODY,
+            "public_check": settings.LIKENESS_PUBLIC_CHECK,
+        }
     roles = frozenset(user.roles)
     return {
         "navigation": tuple(entry for entry in NAVIGATION if access.allows(entry.roles, roles)),

@@ -107,6 +107,8 @@ def test_nothing_to_check_is_told(data):
 
 
 def test_an_operator_may_close_it(settings):
+    assert reverse("check") in Client().get(reverse("sign-in")).content.decode()
     settings.LIKENESS_PUBLIC_CHECK = False
+    assert reverse("check") not in Client().get(reverse("sign-in")).content.decode()
     assert Client().get(reverse("check")).status_code == 404
     assert ask().status_code == 404
