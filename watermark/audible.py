@@ -115,7 +115,8 @@ def hears_label(
     Without ``spoken`` (at ``rate_hz``) the rhythm is looked for.
 
     Raises:
-        UnreadableError: the file cannot be decoded.
+        UnreadableError: the file cannot be opened.
+        UnsupportedSoundError: its sound cannot be decoded.
     """
     label = _unit(rhythm(LISTEN_HZ) if spoken is None else _at_listening_rate(spoken, rate_hz))
     wanted = within_s + len(label) / LISTEN_HZ
@@ -134,7 +135,8 @@ def require_label(
 
     Raises:
         SoundLostError: it is not there.
-        UnreadableError: the file cannot be decoded.
+        UnreadableError: the file cannot be opened.
+        UnsupportedSoundError: its sound cannot be decoded.
     """
     seen = hears_label(path, within_s=within_s, spoken=spoken, rate_hz=rate_hz)
     least = RHYTHM_MIN if spoken is None else SPOKEN_MIN

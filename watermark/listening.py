@@ -12,9 +12,11 @@ import av.error
 import numpy as np
 import numpy.typing as npt
 
-from watermark.errors import UnreadableError
+from watermark.errors import UnreadableError, UnsupportedSoundError
 
 PIECE_S = 0.5
+RATES_HZ = range(4_000, 768_001)  # others are no sound, and a rate of 1 Hz would fill the memory
+CHANNELS_MAX = 64
 FOREVER_S = 100 * 3600.0
 LOUDEST = 4.0  # 12 dB over full scale; what is beyond is no sound, and its square must stay finite
 # No playlists and no network: a file can name other files only in formats that are not listed here.
@@ -28,7 +30,8 @@ def listen(path: Path, *, rate_hz: int, seconds_limit: float) -> Iterator[npt.ND
     """(n,) float32 of at least ``PIECE_S`` (the last may be shorter); nothing when the file has no sound.
 
     Raises:
-        UnreadableError: it cannot be opened, or a part of its sound cannot be decoded.
+        UnreadableError: it cannot be opened.
+        UnsupportedSoundError: its sound, or what follows of it, cannot be decoded.
     """
     left, held, count = int(min(seconds_limit, FOREVER_S) * rate_hz), [], 0
     for part in _decoded(path, rate_hz):
@@ -48,19 +51,31 @@ def _decoded(path: Path, rate_hz: int) -> Iterator[npt.NDArray[np.float32]]:
     with _opened(path) as container:
         if not container.streams.audio:
             return
+        stream = container.streams.audio[0]
+        context = stream.codec_context
+        if context is None or context.sample_rate not in RATES_HZ or context.channels > CHANNELS_MAX:
+            raise UnsupportedSoundError(
+                f"The sound of {path.name} has a codec, rate or channels unknown here."
+            )
         mono = av.AudioResampler("flt", "mono", rate_hz)
-        for frame in container.decode(container.streams.audio[0]):
-            yield from (_finite(part) for part in mono.resample(frame))
-        yield from (_finite(part) for part in mono.resample(None))
+        try:
+            for frame in container.decode(stream):
+                yield from (_finite(part) for part in mono.resample(frame))
+            yield from (_finite(part) for part in mono.resample(None))
+        except (av.error.FFmpegError, OSError) as error:
+            raise UnsupportedSoundError(
+                f"The sound of {path.name} breaks off: {error.strerror or error}."
+            ) from error
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with av.open(str(path), options=_OPTIONS, metadata_errors="replace") as container:
-            yield container
+        container = av.open(str(path), options=_OPTIONS, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise UnreadableError(f"{path.name} cannot be decoded: {error.strerror or error}.") from error
+    with container:
+        yield container
 
 
 def _finite(part: Any) -> npt.NDArray[np.float32]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from watermark.errors import DecodeLimitError, UnreadableError
+from watermark.errors import DecodeLimitError, UnsupportedSoundError
 from watermark.listening import listen
 from watermark.payload import TAG_BITS, MarkKeys
 from watermark.sound import PERIOD, RATE_HZ, SECONDS_MIN, TILE, SoundCarrier
@@ -128,7 +128,7 @@ class _Search:
             return self._report(_Finding(), "no keys or no time were given")
         found = self._listen(path, seconds_limit)
         if not self.evidence.total.any():
-            return self._report(found, "mute" if self.samples else "no sound")
+            return self._report(found, self.broken or ("mute" if self.samples else "no sound"))
         # Pilots at this speed and no tag: too weak, or of an unknown tenant; other speeds do not help.
         if found.mark_id is None and found.z < SUSPECT and not self.out_of_time():
             found = otherwise(self, found)
@@ -151,9 +151,7 @@ class _Search:
                     best = better(best, self.attempt(self.evidence))
                 if best.mark_id is not None or self.out_of_time():
                     return best
-        except UnreadableError as error:
-            if not self.samples:
-                raise
+        except UnsupportedSoundError as error:
             self.broken = str(error)
         self._add(residuals.flush())
         return better(best, self.attempt(self.evidence)) if self.evidence.total.any() else best

@@ -21,14 +21,15 @@ from tests.watermark import sound_attacks as attacks
 from tests.watermark import voice
 from watermark.listening import listen
 from watermark.masking import CONTEXT, MARGIN_DB, Frames
-from watermark.payload import MarkKeys
+from watermark.payload import MarkKeys, message
 from watermark.sound import PERIOD, RATE_HZ, TILE, TILES, SoundCarrier, SoundGauge, SoundMarker
-from watermark.sound_evidence import Evidence, Residuals, correlate, locate
+from watermark.sound_evidence import NOWHERE, Evidence, Residuals, correlate, likeliest_bits, locate
 from watermark.sound_search import SoundRead, read_sound
 
 KEYS = MarkKeys(bytes(range(32)), "bank-a")
 MARK_ID = 0x9F3C6A1B22D0E417
 SECONDS = 20
+CHANCE_KEYS = 1500
 Sound = np.ndarray
 Attack = Callable[[Sound], Sound]
 
@@ -209,9 +210,8 @@ def without_the_key() -> None:
     long = mark(voice.speech(200, seed=7), carrier=carrier)
     left = attacks.folded(long, PERIOD, 1.0)
     damage = db(np.square(long).sum(), np.square(left - long).sum())
-    print(
-        f"fold 200 s at the period: z {pilots(carrier, long):.1f} -> {pilots(carrier, left):.1f}, {damage:.1f} dB"
-    )
+    z = f"{pilots(carrier, long):.1f} -> {pilots(carrier, left):.1f}"
+    print(f"fold 200 s at the period: z {z} at {damage:.1f} dB")
     crowd = np.zeros(10 * RATE_HZ, np.float32)
     for seed in range(100):
         other = mark(voice.speech(10, seed=100 + seed), carrier=carrier, mark_id=1000 + seed)
@@ -222,11 +222,28 @@ def without_the_key() -> None:
     print(f"mean of 100 other files: z {pilots(carrier, marked):.1f} -> {pilots(carrier, left):.1f}")
 
 
-def pilots(carrier: SoundCarrier, sound: Sound) -> float:
-    """z of the likeliest place."""
+def by_chance() -> None:
+    """How often an eighth of the tag fits by chance: what the bound of false positives rests on."""
+    evidence, hits = heard(mark(voice.speech(2), carrier=SoundCarrier(KEYS))), 0
+    for number in range(CHANCE_KEYS):
+        carrier = SoundCarrier(MarkKeys(number.to_bytes(32, "big"), "bank-a"))
+        octets = np.packbits(likeliest_bits(carrier, correlate(carrier, evidence, NOWHERE))).tobytes()
+        right = np.packbits(message(carrier.keys, int.from_bytes(octets[:8], "big") or 1)).tobytes()
+        hits += octets[8] == right[8]
+    print(f"8 bits of the tag fit for {hits} of {CHANCE_KEYS} other keys, {CHANCE_KEYS / 256:.1f} expected")
+
+
+def heard(sound: Sound) -> Evidence:
+    """All that a sound shows."""
     residuals, evidence = Residuals(), Evidence()
     evidence.add(residuals.feed(sound.astype(np.float32)))
     evidence.add(residuals.flush())
+    return evidence
+
+
+def pilots(carrier: SoundCarrier, sound: Sound) -> float:
+    """z of the likeliest place."""
+    evidence = heard(sound)
     return correlate(carrier, evidence, locate(carrier, evidence)[0]).z
 
 
@@ -247,6 +264,7 @@ def main(files: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         table(sounds, Path(folder))
     without_the_key()
+    by_chance()
 
 
 if __name__ == "__main__":

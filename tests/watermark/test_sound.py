@@ -2,15 +2,17 @@
 
 import hashlib
 import math
+import struct
 import wave
 
+import av
 import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
 from tests.watermark import sound_attacks as attacks
 from tests.watermark import voice
-from watermark import sound_search, sound_speed
+from watermark import listening, sound_search, sound_speed
 from watermark.errors import DecodeLimitError, StrengthUnsetError, UnreadableError, UnsupportedSoundError
 from watermark.payload import CODE_BITS, GENERATORS, MarkKeys, encode, message
 from watermark.sound import (
@@ -451,6 +453,35 @@ def test_file_that_is_no_media_is_unreadable(tmp_path, keys, data):
         read_intact_sound(path, keys=[keys])
     with pytest.raises(UnreadableError):
         read_intact_sound(tmp_path / "missing.wav", keys=[keys])
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(1, 1), (2**31 - 1, 1), (48_000, 255)])
+def test_hostile_header_is_not_heard(tmp_path, keys, rate_hz, channels):
+    head = struct.pack("<IHHIIHH", 16, 1, channels, rate_hz, rate_hz, channels, 8)
+    data = b"\x10\x90" * 50_000
+    body = b"WAVEfmt " + head + b"data" + struct.pack("<I", len(data)) + data
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    found = read_intact_sound(path, keys=[keys])
+    assert (found.state, found.complete) == (MarkState.NOT_RUN, False)
+    assert "unknown here" in found.reason
+
+
+def test_sound_that_breaks_off_is_read_as_far_as_it_goes(tmp_path, spoken, keys, mark_id, monkeypatch):
+    path = attacks.write(spoken["man"], tmp_path / "a.mp3", codec="libmp3lame", rate_hz=RATE_HZ)
+    finite, parts = listening._finite, iter(range(10_000))
+
+    def breaking(part):
+        if next(parts) > 100:
+            raise av.error.InvalidDataError(1, "broken")
+        return finite(part)
+
+    monkeypatch.setattr(listening, "_finite", breaking)
+    found = read_intact_sound(path, keys=[MarkKeys(bytes(range(1, 33)), "bank-a")])
+    assert (found.state, found.complete) == (MarkState.NOT_RUN, False)
+    assert "breaks off" in found.reason
+    parts = iter(range(-1000, 10_000))
+    assert read_intact_sound(path, keys=[keys]).mark_id == mark_id
 
 
 def test_eight_bit_file_of_six_channels_is_heard(tmp_path, spoken, keys, mark_id):
