@@ -27,9 +27,10 @@ ORDER = (
     Place.BOTTOM,
 )
 """Lawful places, the preferred one first."""
-ROOM = (0.20, 0.10, 0.0)
-"""Room around a face, of its box's sides: a detector's box ends at brow and chin; hair and movement need it.
-Close-ups leave less; the box itself is never covered."""
+ABOVE, BESIDE, BELOW = 0.40, 0.25, 0.10
+"""Room around a face, of its box's sides: a detector's box ends at brow and chin, the hair does not."""
+ROOM = (1.0, 0.5, 0.0)
+"""How much of that room is asked for; close-ups leave less. The box itself is never covered."""
 SAME_FACE = 1.5  # between two sampled frames a face moves less than so many of its own widths
 SHADES = (2, 98)  # percentiles of the background that must be readable; single pixels do not matter
 GAMMA = 2.4
@@ -82,6 +83,8 @@ def place(
 ) -> LabelPlan:
     """The first lawful place that no face touches, and the tone that is read best there.
 
+    A narrower layout at a better place goes before a wide one elsewhere.
+
     ``lumas``: (h, w) uint8 limited range, frames of the clip, at least one. ``faces``: for each frame that
     was looked at, in order of time, the boxes of all faces on it; empty where there was none.
 
@@ -94,7 +97,7 @@ def place(
     frames = [list(boxes) for boxes in faces]
     for room in ROOM:
         taken = swept(frames, room=room)
-        for (layout, word), at in product(enumerate(words, start=1), order):
+        for at, (layout, word) in product(order, enumerate(words, start=1)):
             left, top = corner_of(at, word.shape, width=width, height=height)
             area = (left, top, word.shape[1], word.shape[0])
             if not any(_touches(area, box) for box in taken):
@@ -143,7 +146,7 @@ def _luminance(luma: float) -> float:
 def _with_room(box: Box, room: float) -> Box:
     x0, y0, x1, y1 = box
     across, down = (x1 - x0) * room, (y1 - y0) * room
-    return x0 - across, y0 - down, x1 + across, y1 + down
+    return x0 - across * BESIDE, y0 - down * ABOVE, x1 + across * BESIDE, y1 + down * BELOW
 
 
 def _hull(a: Box, b: Box) -> Box:

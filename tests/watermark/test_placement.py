@@ -68,24 +68,23 @@ def test_no_face_is_covered(width, height, x, y):
 
 def test_face_that_passes_a_corner_between_two_frames_keeps_it_free():
     width, height = 1280, 720
-    path = [face(width, height, x, 0.15) for x in (0.35, 0.5, 0.62)]
-    free = placed(width, height, [[path[0]], []])
-    passed = placed(width, height, [[box] for box in path])
-    assert free.place == Place.TOP_RIGHT
-    assert passed.place in (Place.BOTTOM_RIGHT, Place.BOTTOM_LEFT)
+    before, after = face(width, height, 0.6, 0.2), face(width, height, 0.75, 0.46)
+    for seen in ([[before], []], [[], [after]]):
+        assert placed(width, height, seen).place == Place.TOP_RIGHT
+    assert placed(width, height, [[before], [after]]).place != Place.TOP_RIGHT
 
 
 def test_two_people_far_apart_are_not_one_who_moved():
     left, right = face(1280, 720, 0.1, 0.5), face(1280, 720, 0.9, 0.5)
-    assert len(swept([[left], [right]], room=0.1)) == 2
-    assert len(swept([[left], [left]], room=0.1)) == 3
+    assert len(swept([[left], [right]], room=0.5)) == 2
+    assert len(swept([[left], [left]], room=0.5)) == 3
 
 
 def test_narrower_layout_is_tried_before_the_picture_is_refused():
     width, height = 1280, 720
     two = Label(width, height, TEXT, Look(icon=True, layout=2)).rectangle
-    left = (0.0, 0.0, (two[0] - 2) / 1.2, 720.0)  # with its room it ends just before the narrower label
-    below = (0.0, (two[1] + two[3] + 2 + 0.2 * 720) / 1.2, 1280.0, 720.0)
+    left = (0.0, 0.0, (two[0] - 2) / 1.25, 720.0)  # with its room it ends just before the narrower label
+    below = (0.0, (two[1] + two[3] + 2 + 0.4 * 720) / 1.4, 1280.0, 720.0)
     plan = placed(width, height, [[left, below]])
     assert (plan.place, plan.layout) == (Place.TOP_RIGHT, 2)
     assert Label(width, height, plan.text, plan.look).rectangle == two
@@ -137,3 +136,17 @@ def test_close_up_is_labelled_beside_the_face_not_over_it():
     box = (96.0, 48.0, 224.0, 192.0)  # of 320 x 240: with all its room it leaves no place
     plan = placed(320, 240, [[box]] * 3, text="AI生成 · AI GENERATED", icon=False)
     assert not overlaps(Label(320, 240, plan.text, plan.look), box)
+
+
+def test_top_right_in_two_lines_goes_before_another_corner():
+    width, height = 640, 480
+    plan = placed(width, height, [[face(width, height, 0.5, 0.15)]])
+    assert (plan.place, plan.layout) == (Place.TOP_RIGHT, 2)
+
+
+def test_hair_above_a_face_is_left_free():
+    width, height = 640, 480
+    box = (500.0, 95.0, 570.0, 180.0)
+    _x, y, _w, h = Label(width, height, TEXT, Look(icon=True)).rectangle
+    assert y + h < box[1]  # it would not touch the face, but the hair
+    assert placed(width, height, [[box]]).place != Place.TOP_RIGHT
