@@ -9,9 +9,11 @@ PresenterError
 │   └── SsmlInvalidError            not well-formed, an unknown element, or a value out of its range
 ├── SpeechError                     the script was not spoken
 │   ├── SpeechUnavailableError      the engine is not installed or not configured
+│   │   └── VoiceTableError         a table in voices.d is malformed
 │   ├── VoiceMissingError           the engine has no such voice
 │   ├── SpeechFailedError           the engine died, was too slow or refused
-│   └── SpeechTimesError            the sound is silent, or its times do not cover it
+│   ├── SpeechTimesError            the sound is silent, or its times do not cover it
+│   └── RecordingError              a recording cannot be used, or does not say the script
 ├── PlateRejectedError              the portrait cannot be driven; every failed check with its number
 ├── SceneError                      the layout does not hold the person, the background or a subtitle
 ├── FilmError                       the driving video cannot be written
@@ -102,6 +104,13 @@ class SpeechUnavailableError(SpeechError):
     hint = "Install the extra likeness[espeak], or configure another engine."
 
 
+class VoiceTableError(SpeechUnavailableError):
+    """A table in ``voices.d`` is malformed: no voice is used until it is mended."""
+
+    code = "voices_invalid"
+    hint = "Correct the table in voices.d; `likeness voices` checks it."
+
+
 class VoiceMissingError(SpeechError):
     """The engine has no such voice."""
 
@@ -115,6 +124,17 @@ class SpeechFailedError(SpeechError):
 
 class SpeechTimesError(SpeechError):
     """The sound is silent, or its times do not cover it: no video is made without sound it can follow."""
+
+
+class RecordingError(SpeechError):
+    """A recording cannot be used, or does not say the script; ``measured``: what was found, by name."""
+
+    code = "recording_refused"
+    hint = "Record the script as it is written, in a quiet room, without shouting into the microphone."
+
+    def __init__(self, message: str, *, measured: Mapping[str, float] | None = None) -> None:
+        super().__init__(message)
+        self.measured = dict(measured or {})
 
 
 class PlateRejectedError(PresenterError):

@@ -60,11 +60,13 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice: a voice is a likeness, so it names the licence it is used under."""
+    """A voice: a voice is a likeness, so it says whose it is; ``name`` is what its engine calls it."""
 
     id: str
     licence: str = ""
     rate: float = 1.0
+    name: str = ""
+    version: str = "1"
 
 
 @dataclass(frozen=True, slots=True)
