@@ -34,7 +34,8 @@ CHANNELS_MAX = 8
 OVERLAP_GAIN = 1.5
 """Sum over four overlapping frames of the squared window."""
 BEFORE, AFTER = 3, 1
-"""A frame's limit is the least of these around it: noise before the begin of a sound is heard best."""
+RISE_DB = 3.0
+"""A frame's limit is at most so far above the least of these around it: noise before a beat is heard best."""
 CONTEXT = max(BOX_FRAMES // 2, BEFORE, AFTER)
 """Frames on either side that the shape of a frame depends on."""
 
@@ -116,7 +117,8 @@ class Frames:
         limits = np.add.reduceat(power, self._starts, axis=-1) @ self._spread
         last = limits.shape[-2] - CONTEXT
         near = [limits[..., CONTEXT + at : last + at, :] for at in range(-BEFORE, AFTER + 1)]
-        limit = np.sqrt(np.minimum.reduce(near))[..., self._band_of]
+        power_limit = np.minimum(np.minimum.reduce(near) * 10 ** (RISE_DB / 10), near[BEFORE])
+        limit = np.sqrt(power_limit)[..., self._band_of]
         return Shape(np.sqrt(np.sqrt(level)), limit, level)
 
 

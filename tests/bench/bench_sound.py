@@ -137,7 +137,7 @@ def onsets(before: Sound, change: Sound) -> str:
     power, noise = (np.square(x[: len(x) // size * size]).reshape(-1, size).mean(1) for x in (before, change))
     past = np.maximum.reduce([np.roll(power, at) for at in range(1, 7)])
     coming = np.maximum.reduce([np.roll(power, -at) for at in range(1, 7)])
-    here = (noise > 1e-7) & (coming > 4 * past)
+    here = (noise > 1e-7) & (power > 0) & (coming > 4 * past)
     if not here.any():
         return "no onsets"
     worst = np.percentile(10 * np.log10(power[here] / noise[here]), [5, 1])
