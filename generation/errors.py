@@ -20,7 +20,10 @@ GenerationError
 ├── OutputFormatError         an output of this kind is not made of this footage
 ├── PresentInvalidError       a request for a presentation that says what nobody knows
 ├── ClientIdTakenError        a client's id that belongs to another request
+├── PreviewLimitError         more previews than one person, or this machine, makes at once
 ├── SyncOutOfBoundsError      mouth and sound of a finished file do not agree
+├── CallbackRefusedError      an address that is not called, or a secret that does not belong to it
+├── QuotaError                more presentations in flight than the tenant may have
 └── SealError                 the output cannot be sealed, and so it is not delivered
 """
 
@@ -205,6 +208,13 @@ class ClientIdTakenError(GenerationError):
     hint = "Choose a new id, or send the same request again."
 
 
+class PreviewLimitError(GenerationError):
+    """More previews in a minute than one person may ask for, or than this machine makes at once."""
+
+    code = "preview.too_many"
+    hint = "Wait a minute; the video itself can be asked for at any time."
+
+
 class SyncOutOfBoundsError(GenerationError):
     """Mouth and sound of a finished file do not agree; ``report`` has every number."""
 
@@ -214,3 +224,22 @@ class SyncOutOfBoundsError(GenerationError):
     def __init__(self, message: str, *, report: Mapping[str, object]) -> None:
         super().__init__(message)
         self.report = dict(report)
+
+
+class CallbackRefusedError(GenerationError):
+    """An address that is not called, or a secret that does not belong to it."""
+
+    code = "callback_refused"
+    hint = "Use an https address of a host that the operator has listed, and the id of a hook of that host."
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.fields = {"url": [message]}
+
+
+class QuotaError(GenerationError):
+    """The tenant has as many presentations in flight as it may have; ``wait``: ask again so much later."""
+
+    code = "quota.presentations"
+    hint = "Wait until some have ended, or ask an operator for more."
+    wait = 30  # seconds

@@ -28,6 +28,7 @@ STATUS: dict[str, int] = {
     "IdentityInvalidError": 400,
     "RequestInvalidError": 400,
     "PresentInvalidError": 400,
+    "CallbackRefusedError": 400,
     "ScriptError": 400,
     "VoiceMissingError": 400,
     "ExportInvalidError": 400,
@@ -46,6 +47,8 @@ STATUS: dict[str, int] = {
     "BlobMissingError": 410,
     "TooLargeError": 413,
     "TooManyChecksError": 429,
+    "QuotaError": 429,
+    "PreviewLimitError": 429,
     "UnsupportedMediaError": 415,
     "WithdrawnError": 451,
     # Refused: understood, and not done.

@@ -1,0 +1,306 @@
+"""Before anything is rendered: a few seconds of how a script would sound, and one frame of how it would look.
+
+- A preview is likeness output. The same checks stand before it as before a presentation: words, licence,
+  release, voice; what they refuse is logged, and so is each portrait that is opened for one.
+- It stays small, at most 640 px wide, where no invisible mark is asked for; it shows ``PREVIEW`` and the AI
+  label on its pixels, and carries the AIGC label in its metadata. The sound carries the metadata alone: it is
+  played on a page that says so, and is never handed out as a file.
+- Nothing of it is kept. A plate stays in this process for a few minutes, for as long as its release holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import secrets
+import time
+import uuid
+import wave
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from threading import Lock
+
+import cv2
+import numpy as np
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.utils import timezone
+
+from audit import services as audit
+from audit.events import Actor, GateDecided
+from consent import selectors as consents
+from consent.answers import PerformerTemplate
+from consent.errors import ConsentError
+from consent.licence import Use
+from generation import loaded, performing, presenting
+from generation.engine.media.colour import from_planes, to_planes
+from generation.engine.media.image import decode_image, encode_png
+from generation.engine.types import Image
+from generation.errors import NotFoundError, PreviewLimitError, RefusedError, RoleError
+from generation.gate import text as gate
+from generation.gate.reasons import hint
+from generation.presenter.errors import PlateRejectedError
+from generation.presenter.line import FPS, Spoken, make_plate, speak
+from generation.presenter.line import perform as articulate
+from generation.presenter.puppet.puppet import Puppet
+from generation.presenter.scene import Layout, Plate, Stage, backdrop
+from generation.presenter.script import Script, Segment
+from generation.presenter.speech import Voice
+from generation.presenter.visemes import opening
+from generation.presenting import OPERATION, PresentRequest, Reviewed
+from generation.sealing import APPLICATION
+from watermark.metadata import AigcLabel, SourceType, embed_label
+from watermark.visible import DEFAULT_TEXT, Label, Look, Place
+
+WIDTH_PX = 640
+"""Of a preview at most: no larger picture leaves without the invisible mark."""
+DRAWN_PX = 720
+"""Shorter side at which it is drawn: large enough for every portrait that the video takes, and fast."""
+SECONDS = 15
+A_MINUTE = 40
+"""Previews by one person in a minute, counted by each process as the API's limits are."""
+WAIT_S = 10
+PLATES, PLATE_S = 6, 300
+PREVIEW_TEXT = "PREVIEW 预览"
+
+
+def hear(request: PresentRequest, *, by: Actor) -> bytes:
+    """The first sentences, at most 15 s, as a WAV file with the AIGC label.
+
+    Raises:
+        RoleError, NotFoundError, PreviewLimitError: not allowed; no such person; too many in a minute.
+        PresentInvalidError, PresenterError: it cannot be spoken as it stands, or the engine is missing.
+        RefusedError: words or consents stand against it; the log says so.
+    """
+    reviewed, _use = _admitted(request, by=by)
+    with _alone():
+        spoken = _speak(_opening(reviewed.script, seconds=SECONDS), reviewed)
+    pcm = spoken.speech.pcm[: SECONDS * spoken.speech.sample_rate]
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(spoken.speech.sample_rate)
+        file.writeframes(pcm.astype("<i2").tobytes())
+    return embed_label(out.getvalue(), _aigc(), source=SourceType.GENERATED)
+
+
+def see(request: PresentRequest, *, by: Actor) -> bytes:
+    """The performer in the middle of the first sentence: a PNG at most 640 px wide, with both labels.
+
+    Raises:
+        RoleError, NotFoundError, PreviewLimitError: not allowed; no such person; too many in a minute.
+        PresentInvalidError, PresenterError: it cannot be spoken or driven as it stands.
+        RefusedError: words or consents stand against it; the log says so.
+    """
+    reviewed, use = _admitted(request, by=by)
+    layout = presenting.layout_of(request.format, request.colour)
+    release = _release(request, use, tenant=by.tenant)
+    with _alone():
+        ready = _ready(request, layout, release, by=by)
+        spoken = _speak(_opening(reviewed.script, seconds=1), reviewed)
+        picture = _drawn(ready, spoken, layout, subtitles=request.subtitles)
+    return embed_label(encode_png(labelled(picture)), _aigc())
+
+
+def labelled(picture: Image) -> Image:
+    """A picture at most 640 px wide that says what it is: a preview, and made by AI."""
+    scale = min(1.0, WIDTH_PX / picture.shape[1])
+    width, height = (round(side * scale) // 2 * 2 for side in (picture.shape[1], picture.shape[0]))
+    planes = to_planes(
+        np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    )
+    for text, place in ((DEFAULT_TEXT, Place.TOP_RIGHT), (PREVIEW_TEXT, Place.TOP_LEFT)):
+        Label(width, height, text, Look(place=place)).blend(planes.y, planes.u, planes.v)
+    return from_planes(planes)
+
+
+def _admitted(request: PresentRequest, *, by: Actor) -> tuple[Reviewed, Use]:
+    if not by.has("requester"):
+        raise RoleError("Only a requester may preview a presentation.")
+    _count(by)
+    reviewed = presenting.review(request)
+    for identity_id in (request.identity_id, request.performer_id):
+        try:
+            consents.identity(identity_id, tenant=by.tenant)
+        except ConsentError:
+            raise NotFoundError("There is no such identity.") from None
+    reasons = presenting.reasons_against(request, reviewed, tenant=by.tenant)
+    if reasons:
+        _forget(request.performer_id)
+        _record(request, reasons=reasons, by=by)
+        message = f"No preview: {', '.join(reasons)}."
+        raise RefusedError(message, job="", code=reasons[0], reasons=reasons, hint=hint(reasons[0]))
+    use = Use(
+        operation=OPERATION,
+        purpose=request.purpose,
+        channel=request.channel,
+        territory=request.territory,
+        language=request.language,
+        seconds=reviewed.seconds,
+        product=request.product,
+    )
+    return reviewed, use
+
+
+def _count(by: Actor) -> None:
+    minute = int(time.time() // 60)
+    key = f"preview-{by.id}-{minute}"
+    cache.add(key, 0, timeout=120)
+    if cache.incr(key) > A_MINUTE:
+        raise PreviewLimitError(f"More than {A_MINUTE} previews in a minute.")
+
+
+@transaction.atomic
+def _record(request: PresentRequest, *, by: Actor, reasons: tuple[str, ...] = (), consent: str = "") -> None:
+    """Write a decision on a preview; nothing is kept of it, so its script is under a nonce nobody has."""
+    digest = hashlib.sha256(request.script.encode("utf-8", "surrogatepass")).hexdigest()
+    event = GateDecided(
+        job=uuid.uuid4().hex,
+        stage="preview",
+        decision="refuse" if reasons else "admit",
+        reasons=reasons,
+        rule=reasons[0] if reasons else "",
+        policy=presenting.POLICY,
+        policy_version=presenting.POLICY_VERSION + gate.built_in().version,
+        identity=request.performer_id if consent else request.identity_id,
+        consents=(consent,) if consent else (),
+        script=hashlib.sha256(f"{secrets.token_hex(16)}:script:{digest}".encode()).hexdigest(),
+    )
+    audit.append(event, actor=by)
+
+
+def _release(request: PresentRequest, use: Use, *, tenant: str) -> PerformerTemplate:
+    people = consents.performers(tenant=tenant, use=use, now=timezone.now())
+    found = next((each for each in people if each.identity_id == request.performer_id), None)
+    if found is None:  # it went between the check and here
+        _forget(request.performer_id)
+        code = "performer.no_release"
+        raise RefusedError(f"No preview: {code}.", job="", code=code, reasons=(code,), hint=hint(code))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What a plate depends on; another revision of the release is another plate."""
+
+    performer: str
+    portrait: str
+    consent: str
+    epoch: int
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    plate: Plate
+    puppet: Puppet
+    layout: Layout
+    until: float
+
+
+_plates: OrderedDict[_Key, _Ready] = OrderedDict()
+_lock = Lock()
+"""Over the networks, the speech worker and the plates: none of them serves two threads."""
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    if not _lock.acquire(timeout=WAIT_S):
+        raise PreviewLimitError("Other previews are being made.")
+    try:
+        yield
+    finally:
+        _lock.release()
+
+
+def _forget(performer: str) -> None:
+    """Drop the plates of a performer; for when the release is gone."""
+    for key in [each for each in list(_plates) if each.performer == performer]:
+        _plates.pop(key, None)
+
+
+def _ready(request: PresentRequest, layout: Layout, release: PerformerTemplate, *, by: Actor) -> _Ready:
+    """The performer's plate at the size of a preview, from memory while it is fresh."""
+    source = consents.licensed_source(request.performer_id, tenant=by.tenant)
+    size = (layout.width_px, layout.height_px)
+    key = _Key(request.performer_id, source.sha256, release.consent_id, release.epoch, size)
+    now = time.monotonic()
+    for old in [each for each, ready in list(_plates.items()) if ready.until < now]:
+        _plates.pop(old, None)
+    if key in _plates:
+        _plates.move_to_end(key)
+        return _plates[key]
+    data = consents.open_portrait(source.portrait_id, tenant=by.tenant, purpose_consent=release.consent_id)
+    _record(request, by=by, consent=release.consent_id)
+    plate, drawn = _plate(decode_image(data), layout)
+    _plates[key] = _Ready(plate, Puppet(plate.picture, plate.mesh), drawn, now + PLATE_S)
+    while len(_plates) > PLATES:
+        _plates.popitem(last=False)
+    return _plates[key]
+
+
+def _plate(portrait: Image, layout: Layout) -> tuple[Plate, Layout]:
+    """A plate and the layout it was made for: small, or whole where small is too small to be judged."""
+    models, matting = loaded.face_models(), performing.matting()
+    small = _small(layout)
+    try:
+        return make_plate(portrait, layout=small, models=models, matting=matting), small
+    except PlateRejectedError:
+        return make_plate(portrait, layout=layout, models=models, matting=matting), layout
+
+
+def _small(layout: Layout) -> Layout:
+    scale = min(1.0, DRAWN_PX / min(layout.width_px, layout.height_px))
+    width, height = (round(side * scale) // 2 * 2 for side in (layout.width_px, layout.height_px))
+    return replace(layout, width_px=width, height_px=height)
+
+
+def _drawn(ready: _Ready, spoken: Spoken, layout: Layout, *, subtitles: bool) -> Image:
+    """The frame with the widest mouth in the middle half of what is said."""
+    shown = replace(ready.layout, colour=layout.colour)
+    performance = articulate(spoken, subtitles=subtitles)
+    first = len(performance.shapes) // 4
+    at = first + int(np.argmax(opening(performance.shapes)[first : 3 * first + 1]))
+    stage = Stage(ready.plate, shown, backdrop(shown), performance.cues)
+    moved = performance.motion
+    planes = stage.planes(
+        ready.puppet.frame(performance.shapes[at]),
+        roll_deg=float(moved.roll_deg[at]),
+        shift=moved.shift[at],
+        time_s=at / FPS,
+    )
+    return from_planes(planes)
+
+
+def _opening(script: Script, *, seconds: int) -> Script:
+    """The first sentences: as many as fit by the estimate, at least one that says something."""
+    return replace(script, segments=tuple(_first(script, seconds=seconds)))
+
+
+def _first(script: Script, *, seconds: int) -> Iterator[Segment]:
+    a_character = presenting.SECONDS_A_CHARACTER[script.language]
+    length = 0.0
+    for segment in script.segments:
+        said = len(segment.spoken.strip()) * a_character
+        if length and length + said > seconds:
+            return
+        length += said
+        yield segment
+
+
+def _speak(script: Script, reviewed: Reviewed) -> Spoken:
+    return speak(script, engine=performing.speech_engine(), voice=Voice(reviewed.voice.id, "synthetic"))
+
+
+def _aigc() -> AigcLabel:
+    """The label of a preview; it has no entry of its own, only a number."""
+    return AigcLabel.of_output(
+        credit_code=settings.LIKENESS_CREDIT_CODE,
+        application=APPLICATION,
+        produce_id=f"preview-{uuid.uuid4().hex}",
+        reference="preview",
+    )

@@ -1,0 +1,212 @@
+"""Previews: what is refused before anything is spoken or drawn, and what those that are made carry."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import wave
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.cache import cache
+
+from audit import selectors as log
+from audit.leaf import KeyKind
+from consent import selectors as consent_rows
+from consent import services as consents
+from generation import performing, previewing
+from generation.engine.media.colour import to_planes
+from generation.engine.media.image import decode_image
+from generation.errors import (
+    NotFoundError,
+    PresentInvalidError,
+    PreviewLimitError,
+    RefusedError,
+    RoleError,
+)
+from generation.models import Presentation
+from generation.presenter.errors import PresenterError
+from generation.presenting import PresentRequest
+from tests.generation import fakes
+from watermark.metadata import read_label
+from watermark.visible import DEFAULT_TEXT, Label, Look, Place
+
+ENGINE = performing.speech_engine
+needs_espeak = pytest.mark.skipif(
+    find_spec("espeakng_loader") is None, reason="the extra likeness[espeak] is not installed"
+)
+BOTH = pytest.mark.parametrize("preview", [previewing.hear, previewing.see])
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    cache.clear()
+    previewing._plates.clear()
+
+
+@pytest.fixture(autouse=True)
+def silence(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whoever speaks in these tests, unless a test brings an engine, has done wrong."""
+    said: list[str] = []
+
+    def speaks() -> Any:
+        said.append("spoken")
+        raise AssertionError("something was spoken")
+
+    monkeypatch.setattr(performing, "speech_engine", speaks)
+    return said
+
+
+@pytest.fixture
+def cast(quick: Any) -> PresentRequest:
+    teller = quick.enrol(fakes.portrait(fakes.RED), operations=["face_swap", "lip_sync"])
+    performer = quick.enrol(fakes.portrait(fakes.GREEN), kind="performer")
+    return PresentRequest(
+        identity_id=teller.identity_id,
+        performer_id=performer.identity_id,
+        script="您好。您的余额为¥1,234.56。",
+        purpose="product_explainer",
+        channel="branch_screen",
+        format="preview",
+    )
+
+
+def decisions(identity: str, count: int = 1) -> list[dict[str, Any]]:
+    """What the log says of previews with this person, once it has as many entries."""
+    deadline = time.monotonic() + 5
+    found: list[dict[str, Any]] = []
+    while time.monotonic() < deadline and len(found) < count:
+        entries = log.entries(KeyKind.IDENTITY, identity)
+        found = [each.event for each in entries if each.event.get("stage") == "preview"]
+        time.sleep(0.02)
+    return found
+
+
+UNUSABLE = [
+    ({"script": ""}, PresenterError),
+    ({"script": "还款¥12,34.5"}, PresenterError),
+    ({"format": "cinema"}, PresentInvalidError),
+    ({"voice": "nobody"}, PresenterError),
+    ({"identity_id": "idn_0000000000000000"}, NotFoundError),
+    ({"performer_id": "a b"}, NotFoundError),
+]
+REFUSED = [
+    ({"script": "本产品保本保息。"}, "text.promise"),
+    ({"script": "本产品宝本宝息。"}, "text.review"),
+    ({"purpose": "marketing"}, "scope.purpose"),
+    ({"language": "en", "script": "Hello."}, "scope.language"),
+]
+
+
+@BOTH
+def test_what_cannot_be_presented_has_no_preview(preview: Any, cast: PresentRequest, quick: Any) -> None:
+    for changes, error in UNUSABLE:
+        with pytest.raises(error):
+            preview(replace(cast, **changes), by=quick.by["requester"])
+    for role in ("legal", "business", "expert", "auditor", "operator"):
+        with pytest.raises(RoleError):
+            preview(cast, by=quick.by[role])
+
+
+@BOTH
+def test_a_refused_preview_is_logged_and_nothing_is_spoken(
+    preview: Any, cast: PresentRequest, quick: Any, silence: list[str]
+) -> None:
+    for changes, reason in REFUSED:
+        with pytest.raises(RefusedError) as raised:
+            preview(replace(cast, **changes), by=quick.by["requester"])
+        assert raised.value.reasons[0] == reason
+
+    assert silence == []
+    events = decisions(cast.identity_id, count=len(REFUSED))
+    assert {event["decision"] for event in events} == {"refuse"}
+    assert [event["reasons"][0] for event in events] == [reason for _changes, reason in REFUSED]
+    assert "本" not in json.dumps(events, ensure_ascii=False)
+
+
+def test_a_revoked_licence_or_release_ends_previews(cast: PresentRequest, quick: Any) -> None:
+    by = quick.by
+    for person, reason in (
+        (cast.performer_id, "performer.no_release"),
+        (cast.identity_id, "licence.revoked"),
+    ):
+        row = next(each for each in consent_rows.consents(tenant="demo") if each.identity_id == person)
+        consents.revoke(row.id, reason="withdrawn", by=by["legal"])
+        for preview in (previewing.hear, previewing.see):
+            with pytest.raises(RefusedError) as raised:
+                preview(cast, by=by["requester"])
+            assert reason in raised.value.reasons
+
+
+def test_previews_are_counted(cast: PresentRequest, quick: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(previewing, "A_MINUTE", 0)
+    with pytest.raises(PreviewLimitError):
+        previewing.see(cast, by=quick.by["requester"])
+
+
+def test_a_preview_is_small_and_shows_both_labels() -> None:
+    grey = np.full((720, 1280, 3), 128, np.uint8)
+
+    shown = previewing.labelled(grey)
+
+    assert shown.shape == (360, 640, 3)
+    for place, text in ((Place.TOP_LEFT, "PREVIEW 预览"), (Place.TOP_RIGHT, DEFAULT_TEXT)):
+        assert Label(640, 360, text, Look(place=place)).check(to_planes(shown).y) > 0.9
+
+
+@pytest.mark.parametrize(("width", "height"), [(720, 1280), (720, 720), (320, 240)])
+def test_labels_fit_every_format(width: int, height: int) -> None:
+    shown = previewing.labelled(np.full((height, width, 3), 128, np.uint8))
+
+    assert shown.shape[1] <= 640
+    half = shown.shape[1] // 2
+    assert shown[: shown.shape[0] // 4, :half].std() > 5
+    assert shown[: shown.shape[0] // 4, half:].std() > 5
+
+
+@needs_espeak
+@pytest.mark.weights
+def test_a_script_is_heard_and_seen_and_nothing_is_kept(
+    studio: Any, astronaut: bytes, hopper: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(performing, "speech_engine", ENGINE)
+    by = studio.by["requester"]
+    teller = studio.enrol(astronaut, operations=["face_swap", "lip_sync"])
+    performer = studio.enrol(hopper, kind="performer", status="deceased")
+    request = PresentRequest(
+        identity_id=teller.identity_id,
+        performer_id=performer.identity_id,
+        script="您好，请不要把密码告诉别人。" * 8,
+        purpose="product_explainer",
+        channel="branch_screen",
+        format="portrait",
+    )
+    stored = sorted((studio.home / "blobs").rglob("*"))
+
+    heard, seen = previewing.hear(request, by=by), previewing.see(request, by=by)
+    again = previewing.see(replace(request, colour="#ffffff"), by=by)
+
+    with wave.open(io.BytesIO(heard)) as file:
+        assert 3 < file.getnframes() / file.getframerate() <= 15
+    for data in (heard, seen):
+        path = studio.home / "preview"
+        path.write_bytes(data)
+        label = read_label(path).label
+        assert label is not None
+        assert label.produce_id.startswith("preview-")
+        path.unlink()
+    picture = decode_image(seen)
+    assert picture.shape == (1138, 640, 3)
+    assert np.abs(picture.astype(int) - decode_image(again)).max() > 50
+    assert not Presentation.objects.exists()
+    assert sorted((studio.home / "blobs").rglob("*")) == stored
+    opened = [each for each in decisions(performer.identity_id) if each["decision"] == "admit"]
+    assert [each["consents"] for each in opened] == [[performer.id]]  # the second picture was from memory
+    consents.revoke(performer.id, reason="withdrawn", by=studio.by["legal"])
+    with pytest.raises(RefusedError):
+        previewing.see(request, by=by)
+    assert not previewing._plates
