@@ -6,12 +6,11 @@ import pytest
 
 from tests.watermark import attacks
 from watermark.content import Timed
-from watermark.detect import read_mark
 from watermark.errors import UnsupportedFrameError
 from watermark.overlay import WIDTH_PX, overlay, tile_agreement
 from watermark.overlay import _Canvas as Canvas
 from watermark.overlay import _seen as seen
-from watermark.search import Geometry, Tally
+from watermark.search import Geometry
 
 WHOLE = Geometry()
 
@@ -36,21 +35,25 @@ def test_tiles_that_were_replaced_do_not_agree(carrier, luma, picture):
     assert np.allclose(changed[:4, :3], whole[:4, :3], atol=0.5)
 
 
+def cut(area, **more):
+    """Where ``attacks.cropped`` puts a piece of 1280 x 720, in canonical pixels."""
+    tall, wide = int(720 * area**0.5), int(1280 * area**0.5)
+    dy, dx = int((720 - tall) * 0.61) * 0.75, int((1280 - wide) * 0.37) * 0.75
+    return Geometry(scale=tall / 720, dy=dy, dx=dx, **more)
+
+
 @pytest.mark.parametrize(
-    "attack",
-    {
-        "crop": lambda y: attacks.cropped(y, 0.6),
-        "rotate": lambda y: attacks.rotated(y, 4),
-        "mirror": lambda y: attacks.mirrored(attacks.cropped(y, 0.7)),
-        "turn": lambda y: np.ascontiguousarray(np.rot90(y)),
-    }.items(),
-    ids=lambda item: item[0],
+    ("attack", "geometry"),
+    [
+        (lambda y: attacks.cropped(y, 0.6), cut(0.6)),
+        (lambda y: attacks.rotated(y, 4), Geometry(degrees=-4)),
+        (lambda y: attacks.mirrored(attacks.cropped(y, 0.7)), cut(0.7, mirror=True)),
+        (lambda y: np.ascontiguousarray(np.rot90(y)), Geometry(quarter_turns=1)),
+    ],
+    ids=["crop", "rotate", "mirror", "turn"],
 )
-def test_the_file_is_drawn_where_its_mark_lies(tmp_path, carrier, picture, attack):
-    piece = attack[1](picture)
-    path = tmp_path / "a.png"
-    cv2.imwrite(str(path), piece)
-    geometry = read_mark(path, carriers=[carrier], tally=Tally()).geometry
+def test_the_file_is_drawn_where_its_mark_lies(carrier, picture, attack, geometry):
+    piece = attack(picture)
     drawn = cv2.imdecode(
         np.frombuffer(overlay([Timed(0.0, piece)], geometry, carrier, original_px=(1280, 720)), np.uint8), 1
     )
