@@ -123,7 +123,8 @@ def out(platform: Platform) -> Path:
 @pytest.fixture(scope="session")
 def demo(platform: Platform, out: Path) -> Answer:
     """One run of the demonstration for all journeys; its people and licences stay."""
-    answer = platform.run("demo", "--out", str(out), prefix=OFFLINE)
+    words = ("demo", "--out", str(out), "--teller-format", "preview")
+    answer = platform.run(*words, prefix=OFFLINE)
     assert answer.code == 0, answer.progress[-3000:]
     return answer
 

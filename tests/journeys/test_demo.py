@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import av
@@ -14,6 +15,9 @@ from likeness.databases import DATABASE
 from tests.journeys.conftest import OFFLINE, Answer, Platform
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
+needs_espeak = pytest.mark.skipif(
+    find_spec("espeakng_loader") is None, reason="the extra likeness[espeak] is not installed"
+)
 
 
 def test_leaves_what_it_promises(demo: Answer, out: Path) -> None:
@@ -74,6 +78,50 @@ def test_bundle_verifies_outside_of_the_project(demo: Answer, out: Path, tmp_pat
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "verified" in done.stdout
+
+
+@needs_espeak
+def test_the_teller_says_a_script_in_two_languages(demo: Answer, out: Path) -> None:
+    said = demo.document["teller"]
+
+    assert [(clip["language"], clip["state"]) for clip in said] == [("zh", "succeeded"), ("en", "succeeded")]
+    for clip in said:
+        path = Path(clip["video"])
+        assert path == out / f"teller-{clip['language']}.mp4"
+        assert path.with_suffix(".srt").read_text("utf-8").startswith("1\n00:00:")
+        assert path.with_suffix(".vtt").read_text("utf-8").startswith("WEBVTT\n")
+        with av.open(str(path)) as film:
+            video, sound = film.streams.video[0], film.streams.audio[0]
+            assert video.frames == clip["sync"]["frames"]
+            assert 6 <= video.frames / 25 <= 8
+            assert abs(float(sound.duration * sound.time_base) - video.frames / 25) < 0.1
+    assert (out / "teller-sheet.png").stat().st_size > 100_000
+
+
+@needs_espeak
+def test_the_tellers_mouth_and_sound_agree(demo: Answer) -> None:
+    for clip in demo.document["teller"]:
+        found = clip["sync"]
+        assert found["failed"] == []
+        assert found["landmarks"]["r"] >= 0.75
+        assert found["pixels"]["r"] >= 0.65
+        assert found["sound"]["r"] >= 0.45
+        assert abs(found["landmarks"]["lag"]) <= 1
+        assert found["closures"] == found["closures_held"] >= 3
+
+
+@needs_espeak
+def test_the_tellers_clip_names_its_job_and_says_what_it_is(
+    demo: Answer, platform: Platform, out: Path
+) -> None:
+    clip = demo.document["teller"][0]
+
+    found = platform.run("trace", clip["video"]).document
+
+    assert found["job"] == clip["job"]
+    assert found["marks"]["invisible"]["state"] == "present"
+    assert found["marks"]["aigc"]["state"] == "present"
+    assert found["proof"] == "verified"
 
 
 def test_three_requests_were_refused(demo: Answer) -> None:

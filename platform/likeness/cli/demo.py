@@ -19,6 +19,12 @@ def register(verbs: Verbs) -> None:
     parser = add_verb(verbs, "demo", "Show the whole chain on two public-domain portraits.", run)
     parser.add_argument("--portrait", type=Path, help="your own portrait in place of the first sample")
     parser.add_argument("--target", type=Path, help="your own footage in place of the made clip")
+    parser.add_argument(
+        "--teller-format",
+        choices=("landscape", "preview"),
+        default="landscape",
+        help="of the teller's clips: landscape (1080p) or preview (720p)",
+    )
     parser.add_argument("--out", type=Path, default=Path("demo"), help="where to write (default demo/)")
 
 
@@ -42,6 +48,8 @@ def run(args: argparse.Namespace, printer: Printer) -> Result:
             printer.progress,
             lambda job_id: wait(job_id, by=people["requester"], printer=printer),
             people,
+            printer.bar,
+            form=args.teller_format,
             portrait=args.portrait,
             target=args.target,
         ).run()
@@ -56,6 +64,7 @@ def _last_words(out: Path) -> list[str]:
         f"Done. Open {out / 'index.html'} in a browser.",
         f"  {out / 'swap.mp4'}     the generated clip, labelled and marked",
         f"  {out / 'sheet.png'}    before and after",
+        *(f"  {path}  a script, said by the licensed face" for path in sorted(out.glob("teller-*.mp4"))),
         f"  {out / 'bundle.zip'}   the proof, for anybody with Python",
         f"Then `make up` and sign in with an account of {out / 'accounts.txt'}.",
     ]

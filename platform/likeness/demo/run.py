@@ -19,10 +19,12 @@ from audit import selectors as log
 from audit.bundle import verifier as verifier_source
 from audit.events import Actor
 from likeness import follow
-from likeness.demo import clips, samples, sheet, steps
+from likeness.demo import clips, moments, samples, sheet, steps, teller
 
 if TYPE_CHECKING:
+    from consent.models import Identity
     from generation.models import Job
+    from likeness.demo.teller import Clip
     from likeness.provenance import Trace
 
 
@@ -42,6 +44,8 @@ class Demo:
     report: Callable[[str], None]
     wait: Callable[[str], Job]
     people: Mapping[str, Actor]
+    watch: follow.Watch
+    form: str = teller.LANDSCAPE
     portrait: Path | None = None
     target: Path | None = None
     timings: list[Step] = field(default_factory=list)
@@ -63,22 +67,24 @@ class Demo:
         with self.step("Make the performer's clip from the second portrait"):
             target = self._footage()
         with self.step("Enrol two sample people; sign, and approve as different people"):
-            teller = self._subjects(target)
+            likeness, performer = self._subjects(target)
         with self.step("Put the licensed face onto the clip, through the queue and the worker"):
-            job = steps.generate(teller.id, target, by=self.people["requester"], wait=self.wait)
+            job = steps.generate(likeness.id, target, by=self.people["requester"], wait=self.wait)
             if job.state != "done":
                 raise DemoError(f"Job {job.id} ended as {job.state}: {job.message}")
             follow.take_out(str(job.id), self.out / "swap.mp4", by=self.people["requester"])
         with self.step("Re-encode a copy at CRF 28 and trace it from its pixels"):
             trace = self._trace(job)
+        with self.step("Have the licensed face say a script in Mandarin and in English"):
+            said = self._said(likeness, performer)
         with self.step("Write the evidence bundle and verify it with nothing but Python"):
             entries, verified = self._evidence(job)
         with self.step("Ask for what is not allowed"):
             refused = self._refusals(target)
-        with self.step("Draw the contact sheet and the summary"):
-            self._pictures(target)
-            self._summary(trace, entries, refused, verified)
-        return self._answer(job, trace, refused, verified)
+        with self.step("Draw the contact sheets and the summary"):
+            self._pictures(target, said)
+            self._summary(trace, said, entries, refused, verified)
+        return self._answer(job, trace, said, refused, verified)
 
     def _picture(self) -> bytes:
         path = self.portrait or settings.LIKENESS_WEIGHTS / samples.TELLER.picture
@@ -97,19 +103,34 @@ class Demo:
             clips.write_performer(settings.LIKENESS_WEIGHTS / samples.PERFORMER.picture, path)
         return path
 
-    def _subjects(self, target: Path) -> Any:
+    def _subjects(self, target: Path) -> tuple[Identity, Identity]:
+        """The likeness, and the performer whose portrait a script drives."""
         performer = samples.PERFORMER
-        performer_picture = (settings.LIKENESS_WEIGHTS / performer.picture).read_bytes()
+        cast = [
+            (self._teller(), self._picture()),
+            (performer, (settings.LIKENESS_WEIGHTS / performer.picture).read_bytes()),
+        ]
         if self.target is not None:
-            performer = replace(performer, name=f"Sample performer ({target.name})", status="living")
-            performer_picture = clips.clearest_face(target)
+            filmed = replace(performer, name=f"Sample performer ({target.name})", status="living")
+            cast.append((filmed, clips.clearest_face(target)))
         found = []
-        for subject, picture in ((self._teller(), self._picture()), (performer, performer_picture)):
+        for subject, picture in cast:
             identity = steps.enrol(subject, picture, people=self.people)
             steps.license_and_approve(identity, subject, people=self.people)
             self.report(f"  {subject.name}: {identity.id}, licence is a sample")
             found.append(identity)
-        return found[0]
+        return found[0], found[1]
+
+    def _said(self, likeness: Identity, performer: Identity) -> list[Clip]:
+        return teller.film(
+            likeness.id,
+            performer.id,
+            out=self.out,
+            form=self.form,
+            by=self.people["requester"],
+            report=self.report,
+            watch=self.watch,
+        )
 
     def _trace(self, job: Job) -> Trace:
         from likeness import provenance
@@ -162,7 +183,7 @@ class Demo:
             self.report(f"  refused: {refusal.what} [{refusal.code}]")
         return refused
 
-    def _pictures(self, target: Path) -> None:
+    def _pictures(self, target: Path, said: Sequence[Clip]) -> None:
         shares = (0.1, 0.35, 0.6, 0.85)
         portrait = clips.picture(self._picture())
         rows = [
@@ -174,9 +195,16 @@ class Demo:
         ]
         sheet.write_sheet(self.out / "sheet.png", title="Likeness: before and after", rows=rows)
         clips.write_png(self.out / "poster.png", rows[2].pictures[0])
+        if said:
+            moments.write(self.out / "teller-sheet.png", said)
 
     def _summary(
-        self, trace: Trace, entries: Sequence[Any], refused: Sequence[steps.Refusal], verified: str
+        self,
+        trace: Trace,
+        said: Sequence[Clip],
+        entries: Sequence[Any],
+        refused: Sequence[steps.Refusal],
+        verified: str,
     ) -> None:
         facts = [
             ("Job", trace.job),
@@ -190,6 +218,7 @@ class Demo:
             "demo/summary.html",
             {
                 "facts": facts,
+                "clips": said,
                 "entries": entries,
                 "refusals": refused,
                 "verified": verified,
@@ -200,7 +229,12 @@ class Demo:
         (self.out / "index.html").write_text(page, encoding="utf-8")
 
     def _answer(
-        self, job: Job, trace: Trace, refused: Sequence[steps.Refusal], verified: str
+        self,
+        job: Job,
+        trace: Trace,
+        said: Sequence[Clip],
+        refused: Sequence[steps.Refusal],
+        verified: str,
     ) -> dict[str, Any]:
         return {
             "job": str(job.id),
@@ -209,6 +243,7 @@ class Demo:
             "bundle": str(self.out / "bundle.zip"),
             "summary": str(self.out / "index.html"),
             "trace": trace.as_json(),
+            "teller": [clip.as_json() for clip in said],
             "verified": verified,
             "refused": [{"what": item.what, "code": item.code, "message": item.message} for item in refused],
             "steps": [{"name": step.name, "seconds": round(step.seconds, 2)} for step in self.timings],
@@ -226,4 +261,6 @@ def clear(out: Path) -> None:
     """Remove what an earlier run left, so that nothing old passes for new."""
     for name in ("swap.mp4", "sheet.png", "poster.png", "bundle.zip", "index.html", "verify.py", "log.vkey"):
         (out / name).unlink(missing_ok=True)
+    for made in out.glob("teller-*"):
+        made.unlink()
     shutil.rmtree(out / "log", ignore_errors=True)

@@ -14,14 +14,20 @@ from consent.terms import LicenceTerms, Representative, SeparateConsent
 
 PURPOSE, CHANNEL = "customer_service", "mobile_app"
 WRONG_PURPOSE = "marketing"
+TERRITORY = "CN"
 TERM = timedelta(days=365)
 FACE_CONSENTS = ("PIPL29_FACE", "DEEPSYN14_EDIT")
+OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    "likeness": ("face_swap", "lip_sync"),
+    "performer": ("performance",),
+}
+LANGUAGES = ("zh", "en")
 
 _TEXTS: Mapping[str, str] = {
     "agreement": (
         "SAMPLE, signed by nobody. I allow the organisation to put my face onto footage of performers, "
-        "for customer service in its mobile app, for one year, labelled as AI-generated. "
-        "I can withdraw at any time."
+        "and to have it say scripts with a synthetic voice, for customer service in its mobile app, "
+        "for one year, labelled as AI-generated. I can withdraw at any time."
     ),
     "PIPL29_FACE": "SAMPLE, signed by nobody. I agree that my face is processed as sensitive data.",
     "DEEPSYN14_EDIT": "SAMPLE, signed by nobody. I agree that my face is edited by deep synthesis.",
@@ -63,11 +69,11 @@ def sample_terms(
     estate = Representative(name="Sample estate", evidence_sha256=_sha256("estate"))
     represented = None if status == "living" else estate
     return LicenceTerms(
-        operations=("face_swap",) if kind == "likeness" else ("performance",),
+        operations=OPERATIONS[kind],
         purposes=purposes,
         channels=channels,
-        territories=("CN",),
-        languages=("zh", "en"),
+        territories=(TERRITORY,),
+        languages=LANGUAGES,
         not_before=now - timedelta(minutes=5),
         not_after=now + TERM,
         separate_consents=[

@@ -1,4 +1,4 @@
-"""The before/after contact sheet: the licensed portrait, then moments of the footage and of the result."""
+"""Contact sheets: before and after, and the teller's lips, picture by picture with its figure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from generation.engine.types import Image
 
 CELL_W, CELL_H = 480, 270
 GAP = 12
-HEAD = 44
+HEAD, FOOT = 44, 34
 PAPER, INK, MUTED = (250, 248, 246), (40, 34, 30), (120, 110, 104)
 FONT = "uni"  # built into OpenCV 5; draws Latin and Chinese with no font file
 
@@ -25,6 +25,14 @@ class Row:
 
     caption: str
     pictures: Sequence[Image]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One square picture of a sheet and the words under it."""
+
+    picture: Image
+    words: str
 
 
 def frames_at(path: Path, shares: Sequence[float]) -> list[Image]:
@@ -55,6 +63,23 @@ def write_sheet(path: Path, *, title: str, rows: Sequence[Row]) -> None:
         for column, picture in enumerate(row.pictures):
             _paste(sheet, picture, GAP + column * (CELL_W + GAP), top + HEAD)
         top += HEAD + CELL_H + GAP
+    cv2.imwrite(str(path), sheet)
+
+
+def write_cells(path: Path, *, title: str, rows: Sequence[tuple[str, Sequence[Cell]]]) -> None:
+    """Write a sheet of captioned rows; each picture is square and has its words below."""
+    side = max((cell.picture.shape[0] for _, cells in rows for cell in cells), default=CELL_H)
+    columns = max((len(cells) for _, cells in rows), default=1)
+    tall = HEAD + side + FOOT + GAP
+    sheet = np.full((HEAD + 2 * GAP + len(rows) * tall, GAP + columns * (side + GAP), 3), PAPER, np.uint8)
+    _write(sheet, title, (GAP, HEAD - 8), size=28, colour=INK)
+    for row, (caption, cells) in enumerate(rows):
+        top = HEAD + GAP + row * tall
+        _write(sheet, caption, (GAP, top + 26), size=22, colour=MUTED)
+        for column, cell in enumerate(cells):
+            left = GAP + column * (side + GAP)
+            sheet[top + HEAD : top + HEAD + side, left : left + side] = cell.picture
+            _write(sheet, cell.words, (left, top + HEAD + side + 24), size=20, colour=INK)
     cv2.imwrite(str(path), sheet)
 
 

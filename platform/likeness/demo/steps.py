@@ -13,7 +13,10 @@ from audit.events import Actor
 from generation.errors import RefusedError
 from likeness.demo.samples import (
     CHANNEL,
+    LANGUAGES,
+    OPERATIONS,
     PURPOSE,
+    TERRITORY,
     Subject,
     sample_terms,
 )
@@ -53,18 +56,34 @@ def enrol(subject: Subject, picture: bytes, *, people: Mapping[str, Actor]) -> I
 
 
 def license_and_approve(identity: Identity, subject: Subject, *, people: Mapping[str, Actor]) -> Consent:
-    """Submit a sample licence and have it approved by different people; an active one is used again."""
+    """Submit a sample licence and have it approved by different people; one that covers all is used again."""
     from consent import selectors, services
 
-    for consent in selectors.consents(tenant=people["operator"].tenant, state="active"):
-        if consent.identity_id == identity.id:
-            return consent
+    if (known := _covered(identity, subject, tenant=people["operator"].tenant)) is not None:
+        return selectors.consent(known, tenant=people["operator"].tenant)
     terms = sample_terms(name=subject.name, kind=subject.kind, status=subject.status, now=datetime.now(UTC))
     consent = services.submit(identity.id, terms=terms, by=people["operator"])
     roles = ("legal", "business") if subject.status == "living" else ("expert", "legal", "business")
     for role in roles:
         consent = services.approve(consent.id, role=role, by=people[role])
     return consent
+
+
+def _covered(identity: Identity, subject: Subject, *, tenant: str) -> str | None:
+    """The licence in force that covers everything the sample asks for; None when nothing or too little is.
+
+    A home of an earlier version may hold a licence of fewer operations.
+    """
+    from consent import selectors
+    from consent.licence import Use
+
+    now, held = datetime.now(UTC), set[str | None]()
+    for operation in OPERATIONS[subject.kind]:
+        for language in LANGUAGES:
+            use = Use(operation, PURPOSE, CHANNEL, TERRITORY, language, 1)
+            allowed = selectors.permission(identity.id, tenant=tenant, use=use, now=now)
+            held.add(None if allowed.reasons else allowed.consent_id)
+    return held.pop() if len(held) == 1 else None
 
 
 def revoke(consent: Consent, *, people: Mapping[str, Actor]) -> None:
