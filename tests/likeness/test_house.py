@@ -26,6 +26,8 @@ PLAIN = (
     "watermark.metadata",
     "watermark.c2pa",
     "watermark.detect",
+    "watermark.contained",
+    "watermark.overlay",
     "consent.licence",
     "audit.events",
     "audit.merkle",
