@@ -28,7 +28,7 @@ def refuse_weak_settings() -> None:
     Raises:
         ImproperlyConfigured: with every fault.
     """
-    faults = [*production_settings(), *credit_code()]
+    faults = [*production_settings(), *credit_code(), *unlabelled_copies()]
     if settings.LIKENESS_PROFILE == "production" and faults:
         raise ImproperlyConfigured("\n".join(f"{fault.id}: {fault.msg} {fault.hint}" for fault in faults))
 
@@ -42,6 +42,20 @@ def credit_code(**_: Any) -> list[CheckMessage]:
     return [
         _error("E001", "LIKENESS_CREDIT_CODE must have 18 letters and digits.", "Take it from the licence.")
     ]
+
+
+@register()
+def unlabelled_copies(**_: Any) -> list[CheckMessage]:
+    """Copies without the visible label exist where the law of China alone applies, and nowhere else."""
+    if settings.LIKENESS_STATUTORY_EXPORT == "on" and settings.LIKENESS_LABEL_PROFILE not in ("", "cn"):
+        return [
+            _error(
+                "E002",
+                "LIKENESS_STATUTORY_EXPORT is on where LIKENESS_LABEL_PROFILE demands the EU's label.",
+                "Turn the export off, or leave the profile to each job's territory.",
+            )
+        ]
+    return []
 
 
 def _faults() -> Iterator[CheckMessage]:

@@ -102,3 +102,21 @@ def start(entry: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, env={**environment, **variables}, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+@pytest.mark.parametrize(
+    ("export", "profile", "found"),
+    [("off", "eu", []), ("on", "", []), ("on", "cn", []), ("on", "cn+eu", ["E002"])],
+)
+def test_unlabelled_copies_are_not_for_those_who_follow_the_eu(settings, export, profile, found):
+    settings.LIKENESS_STATUTORY_EXPORT, settings.LIKENESS_LABEL_PROFILE = export, profile
+    assert [fault.id for fault in checks.unlabelled_copies()] == [f"likeness.{number}" for number in found]
+
+
+def test_a_word_that_the_export_setting_does_not_know_stops_every_command():
+    environment = {**os.environ, "LIKENESS_STATUTORY_EXPORT": "yes"}
+    environment["DJANGO_SETTINGS_MODULE"] = "likeness.settings"
+    code = "import django; django.setup()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "LIKENESS_STATUTORY_EXPORT is 'yes'" in done.stderr

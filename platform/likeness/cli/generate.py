@@ -107,6 +107,8 @@ def row(job: Any) -> dict[str, object]:
         "purpose": job.purpose,
         "channel": job.channel,
         "mark": job.mark_id or "",
+        "profile": str(job.labelling.get("profile", "")),
+        "label": str(job.labelling.get("text", "")),
         "output": job.output_sha256,
         "code": job.code,
         "message": job.message,
