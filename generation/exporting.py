@@ -75,7 +75,12 @@ def require_possible(job: Job) -> None:
     if allowed.reasons or allowed.consent_id != job.consent_id:
         why = ", ".join(allowed.reasons) or "another licence is in force"
         raise ExportError(f"The licence of job {job.id} does not permit it: {why}.")
-    for consent_id in {job.consent_id, *selectors.consents_of(job)}:
+    _require_granted(job)
+
+
+def _require_granted(job: Job) -> None:
+    """Everybody whose licence or release the job stands on allows such copies."""
+    for consent_id in filter(None, {job.consent_id, *selectors.consents_of(job)}):
         labels = consents.document(consent_id, tenant=job.tenant).document["grant"]["labels"]
         if labels.get("unlabelled_export") is not True:
             raise ExportError(f"Licence {consent_id} does not allow copies without the visible label.")
@@ -95,6 +100,7 @@ def require_approved(job: Job) -> Export:
     changed = [name for name in SAME if getattr(row.job, name) != getattr(job, name)]
     if changed or row.job.source_sha256 != job.source_sha256 or row.job_id != job.derived_from_id:
         raise ExportStateError(f"Job {job.id} is not a copy of job {row.job_id}.")
+    _require_granted(job)  # the gate may have met another performer this time
     _require_logged(row, job)
     return row
 

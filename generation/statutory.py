@@ -24,6 +24,7 @@ from audit import services as audit
 from audit.events import Actor, ExportApproved, ExportErased, ExportRejected, ExportRequested
 from audit.leaf import personal_data
 from consent import words
+from consent.errors import ConsentError
 from generation import exporting, queueing, selectors
 from generation.errors import (
     ExportError,
@@ -33,6 +34,7 @@ from generation.errors import (
     RoleError,
 )
 from generation.models import Export, ExportState, Job
+from watermark.errors import WatermarkError
 
 DECLARATION = "art9/1"
 DECLARATIONS = {
@@ -63,7 +65,7 @@ def may_be_asked_for(job: Job) -> bool:
     """Whether a request could succeed as things are; for pages, which else would offer a useless form."""
     try:
         exporting.require_possible(job)
-    except (ExportError, JobStateError):
+    except (ExportError, JobStateError, ConsentError, WatermarkError):
         return False
     return True
 

@@ -14,7 +14,14 @@ from watermark.payload import new_mark_id
 from watermark.placement import LabelPlan
 
 
-def finished(studio: Any, clip: bytes, *, grant: dict[str, Any] | None = None, **use: str) -> Job:
+def finished(
+    studio: Any,
+    clip: bytes,
+    *,
+    grant: dict[str, Any] | None = None,
+    performer: dict[str, Any] | None = None,
+    **use: str,
+) -> Job:
     """A done job of a licence that allows a statutory copy, with marks as they would have been planned."""
     said = {
         "unlabelled_export": True,
@@ -23,7 +30,7 @@ def finished(studio: Any, clip: bytes, *, grant: dict[str, Any] | None = None, *
         **(grant or {}),
     }
     licence = studio.enrol(fakes.portrait(fakes.RED), **said)
-    studio.enrol(fakes.portrait(fakes.GREEN), kind="performer", **said)
+    studio.enrol(fakes.portrait(fakes.GREEN), kind="performer", **said | (performer or {}))
     media = studio.upload(clip)
     source = consents.licensed_source(licence.identity_id, tenant=media.tenant, sha256=None)
     job = Job(

@@ -327,3 +327,21 @@ def test_requests_are_listed_for_one_tenant(delivered: Any, quick: Any, lawful: 
     for key, tenant in ((row.pk, "other"), ("none", "demo")):
         with pytest.raises(NotFoundError):
             selectors.export(key, tenant=tenant)
+
+
+def test_a_performer_who_does_not_allow_it_stops_the_copy(
+    quick: Any, lawful: None, work: Any, green_clip: bytes
+) -> None:
+    job = finished(quick, green_clip, performer={"unlabelled_export": False})
+    row = approved(quick, job)  # the row of the original names its source alone
+    work()
+    copy = Job.objects.get(pk=row.copy_id)
+    assert (copy.state, copy.code, copy.output_sha256) == ("failed", "export.refused", "")
+
+
+def test_a_licence_that_was_tampered_with_hides_the_form(delivered: Any, lawful: None) -> None:
+    job = delivered()
+    assert statutory.may_be_asked_for(job)
+    Job.objects.filter(pk=job.pk).update(identity_id="idn_" + "0" * 16)
+    job.refresh_from_db()
+    assert not statutory.may_be_asked_for(job)
