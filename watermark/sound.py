@@ -117,8 +117,8 @@ class Pattern:
 
     def part(self, first: int, count: int) -> npt.NDArray[np.float32]:
         """(count,) float32, variance one, from sample ``first`` of the sound."""
-        start = ((first * self._down) // (self._up * self._down) - 1) * self._down
-        start -= -(-self._margin // self._down) * self._down
+        before = 1 + -(-self._margin // self._down)
+        start = (first // self._up - before) * self._down  # a sample of the pattern that is one of the sound
         stop = -(-(first + count) * self._down // self._up) + self._margin
         source = self._plane.take(np.arange(start, stop), mode="wrap")
         if self._up != self._down:

@@ -24,7 +24,7 @@ from watermark.state import MarkState
 FIRST_ATTEMPT_S = 4.0  # then whenever twice as much was heard
 WORTH_A_DECODE = 5.6  # reading needs 8.5; of a million places without a mark one in ten reaches this
 PLACES = 3  # a sound that was marked more than once has as many
-SUSPECT = 7.6  # P = 6e-7 over all places and both signs without the mark
+SUSPECT = 7.6  # without the mark P = 6e-7 over all places and both signs, 2e-4 over all speeds too
 KEPT_S = 120.0
 """Length of sound that the search over speeds looks at."""
 
