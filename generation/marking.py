@@ -12,7 +12,7 @@ import numpy as np
 
 from generation.engine.types import Plane, Planes
 from watermark.content import thumbnail
-from watermark.invisible import Carrier, Embedder, Profile
+from watermark.invisible import SEGMENT_S, Carrier, Embedder, Profile, segment_for
 from watermark.payload import new_mark_id
 from watermark.placement import LabelPlan
 from watermark.visible import Label
@@ -31,6 +31,7 @@ class MarkPlan:
     label: LabelPlan | None
     width_px: int
     height_px: int
+    segment_s: float = SEGMENT_S
 
     @property
     def mark_hex(self) -> str:
@@ -63,6 +64,7 @@ class Finisher:
             width=plan.width_px,
             profile=Profile(plan.profile),
             strength=plan.strength,
+            segment_s=plan.segment_s,
         )
         self._track: list[tuple[float, Plane]] = []
         self._due_s = float("-inf")
@@ -131,5 +133,8 @@ def measure_strength(
             shown.blend(planes.y, planes.u, planes.v)
     mark_id = new_mark_id()
     embedder = Embedder(carrier, mark_id, height=height, width=width)
-    strength = embedder.servo([planes.y for planes in samples])
-    return MarkPlan(mark_id, strength, str(embedder.profile), label, width, height)
+    lumas = [planes.y for planes in samples]
+    strength = embedder.servo(lumas)
+    return MarkPlan(
+        mark_id, strength, str(embedder.profile), label, width, height, segment_s=segment_for(lumas)
+    )

@@ -193,8 +193,8 @@ def _upright(
 ) -> Finding:
     """Add frame after frame and try where it costs little: the sum is decoded, not the frames."""
     found = Finding()
-    for luma, _, second in frames.spread(path, frame_limit):
-        evidence.add(luma, time_s=second)
+    for luma, key, second in frames.spread(path, frame_limit):
+        evidence.add(luma, key=key, time_s=second)
         if len(evidence.frames) in ATTEMPTS:
             found = _better(found, at_identity(groups, evidence, tally, (0,)))
         if found.mark_id is not None or tally.out_of_time():

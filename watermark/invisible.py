@@ -10,8 +10,10 @@ all sets are one field of 8 x 8 tiles, begun at another tile: one correlation fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -25,23 +27,31 @@ CANONICAL = 540
 """Short side of the canonical plane, pixels."""
 TILE = 128
 ROWS, COLUMNS = 12, 16  # tiles of the keyed plane: 1536 x 2048 canonical pixels
-LOW, HIGH = 7, 26  # band, cycles per tile: 26 costs a sixth less bitrate than 40 and survives halving
+LOW, HIGH = (
+    7,
+    22,
+)  # band, cycles per tile: 26 cost 2 % more bits and read a tenth worse after half size, CRF 28
 RINGS = 8
 PILOT_SHARE = 0.30
 FIELD = 8  # the pilots repeat after 8 tiles: sources up to 1.9 : 1 never show the same pilot twice
 SETS = FIELD * FIELD
-SEGMENT_S = 1.0  # a second of frames, averaged, tells too little to erase the mark unseen
+SEGMENT_S = 1.0
+"""A second of moving frames, averaged, tells too little to erase the mark unseen."""
+STILL_SEGMENT_S = 8.0
+"""Where the camera stands still the mean of any number of frames is the picture; every change costs bits."""
+STILL_SHARE = (
+    0.2  # of the picture that differs between samples of such a clip: people move, the room does not
+)
 FADE_S = 0.15  # the end of a segment goes over into the next: no flicker
 SHIFT = 151  # code bits move on by this from tile to tile: all bits meet all rings, strong and weak
 SEAM = 8  # canonical pixels, half the width over which neighbouring tiles go over into each other
-FLOOR = 0.45  # levels, one sigma: flat areas get this, however strong the mark is elsewhere
-GAIN, CEILING = 0.32, 3.5  # and texture strength * min(GAIN * activity, CEILING) more
+GAIN, CEILING = 0.32, 3.5  # texture gets strength * min(GAIN * activity, CEILING) more than flat areas
 FINE = 2.0  # activity over 7 pixels counts this much more than over 15
 FINER, SCALE = 8, 12  # activity is kept in eighths of a level, the change in twelfths
 ROUNDING = 1 / 12  # power that rounding to whole levels adds
 PEAK = 2.0  # the pattern is clipped at 2 sigma: what is seen is its peaks
 LIMITED = 219 / 255  # one level of a limited-range plane is 255/219 levels on the screen
-STRENGTH_MIN, STRENGTH_MAX = 0.3 * LIMITED, 2.5 * LIMITED
+STRENGTH_MIN = 0.26
 SHORT_SIDE_MIN, SHORT_SIDE_STANDARD = 240, 720
 
 Plane = npt.NDArray[np.uint8]
@@ -58,11 +68,23 @@ class Profile(StrEnum):
     ROBUST = "robust"
 
 
-TARGET_DB = {Profile.STANDARD: 46.0, Profile.ROBUST: 44.0}
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What a profile asks for."""
+
+    target_db: float
+    """Signal to noise on the screen; the strength is set so that a textured picture has it."""
+    floor: float
+    """Levels, one sigma: what flat areas get, however strong the mark is elsewhere."""
+    strength_max: float
+    """A smooth picture disturbs little: it need not be driven down to the target."""
+
+
+LEVELS = {Profile.STANDARD: Level(47.0, 0.48, 1.0), Profile.ROBUST: Level(44.0, 0.65, 2.0)}
 
 
 def _band() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Row and column frequency of the band's 968 bins, cycles per tile, and the ring of each."""
+    """Row and column frequency of the band's 670 bins, cycles per tile, and the ring of each."""
     u, v = np.meshgrid(np.fft.fftfreq(TILE, 1 / TILE).astype(np.intp), np.arange(TILE // 2), indexing="ij")
     radius = np.hypot(u, v)
     inside = (radius >= LOW) & (radius <= HIGH) & (v > 0)
@@ -73,9 +95,9 @@ def _band() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.
 BAND_U, BAND_V, _RING = _band()
 BINS = len(BAND_U)
 DIMS = 2 * BINS
-"""1936: the real parts of 968 bins, then their imaginary parts."""
+"""1340: the real parts of 670 bins, then their imaginary parts."""
 RING = np.tile(_RING, 2)
-"""(1936,) the ring of each dimension, 0 lowest."""
+"""(1340,) the ring of each dimension, 0 lowest."""
 PILOTS = int(DIMS * PILOT_SHARE)
 _KERNEL = np.ones((9, 9), np.uint8)
 _MIDDLE = np.full((1, 1), 128.0)
@@ -105,6 +127,16 @@ def profile_for(height: int, width: int) -> Profile:
     return Profile.ROBUST if short < SHORT_SIDE_STANDARD else Profile.STANDARD
 
 
+def segment_for(planes: Sequence[Plane]) -> float:
+    """How long, in seconds, a clip keeps one pattern, from a few frames spread over it.
+
+    Where everything moves a mean of frames shows the pattern alone, and a change of it costs few bits more.
+    """
+    small = [cv2.resize(y, (96, 54), interpolation=cv2.INTER_AREA) for y in planes]
+    moved = [float((cv2.absdiff(one, other) > 4).mean()) for one, other in pairwise(small)]
+    return STILL_SEGMENT_S if max(moved, default=1.0) < STILL_SHARE else SEGMENT_S
+
+
 class Carrier:
     """All that follows from the keys: places of pilots and data, the signs of every tile in every set."""
 
@@ -117,12 +149,12 @@ class Carrier:
         self.pilot_field = keyed_signs(keys.sync, (FIELD, FIELD, PILOTS)).astype(np.int8)
         self._set = lru_cache(maxsize=4)(self._signs_of_set)
 
-    def set_at(self, mark_id: int, time_s: float) -> int:
-        """The set of one moment of a clip; pictures have time 0."""
-        return int(self.order[(int(time_s // SEGMENT_S) + mark_id) % SETS])
+    def set_at(self, mark_id: int, segment: int) -> int:
+        """The set of one segment of a clip, counted from 0; pictures have only that."""
+        return int(self.order[(segment + mark_id) % SETS])
 
     def data_signs(self, number: int, rows: slice, columns: slice) -> Signs:
-        """(rows, columns, 1356) of some tiles of one set."""
+        """(rows, columns, 938) of some tiles of one set."""
         return self._set(number)[rows, columns]
 
     def _signs_of_set(self, number: int) -> Signs:
@@ -130,13 +162,13 @@ class Carrier:
         return keyed_signs(key, (ROWS, COLUMNS, DIMS - PILOTS)).astype(np.int8)
 
     def pilot_signs(self, number: int, rows: int, columns: int) -> Signs:
-        """(rows, columns, 580) of the first tiles of one set: the field, begun at another tile."""
+        """(rows, columns, 402) of the first tiles of one set: the field, begun at another tile."""
         down, right = divmod(number, FIELD)
         at = np.ix_((np.arange(rows) + down) % FIELD, (np.arange(columns) + right) % FIELD)
         return np.asarray(self.pilot_field[at])
 
     def coefficients(self, mark_id: int, number: int, rows: int, columns: int) -> Field:
-        """(rows, columns, 1936) what the first tiles of a set carry, each +1 or -1."""
+        """(rows, columns, 1340) what the first tiles of a set carry, each +1 or -1."""
         out = np.empty((rows, columns, DIMS), np.float32)
         out[..., self.pilots] = self.pilot_signs(number, rows, columns)
         code = (1 - 2 * encode(message(self.keys, mark_id)).astype(np.int8))[code_places()[:rows, :columns]]
@@ -146,7 +178,7 @@ class Carrier:
 
 @lru_cache(maxsize=1)
 def code_places() -> npt.NDArray[np.intp]:
-    """(12, 16, 1356) which code bit each data place of each tile carries."""
+    """(12, 16, 938) which code bit each data place of each tile carries."""
     tile = np.arange(ROWS * COLUMNS).reshape(ROWS, COLUMNS, 1)
     return np.asarray((np.arange(DIMS - PILOTS) + SHIFT * tile) % CODE_BITS, np.intp)
 
@@ -195,15 +227,17 @@ class Embedder:
         width: int,
         profile: Profile | None = None,
         strength: float | None = None,
+        segment_s: float = SEGMENT_S,
     ) -> None:
         needed = profile_for(height, width)
         self.profile = profile or needed
         self.strength = strength
-        self._carrier, self._mark_id = carrier, mark_id
+        self._level = LEVELS[self.profile]
+        self._carrier, self._mark_id, self._segment_s = carrier, mark_id, segment_s
         self._shape = (height, width)
         self._size = canonical_size(height, width)
         self._pattern = lru_cache(maxsize=2)(self._pattern_of_set)
-        self._pattern(carrier.set_at(mark_id, 0.0))
+        self._pattern(carrier.set_at(mark_id, 0))
 
     def servo(self, planes: Sequence[Plane]) -> float:
         """Set and give the strength that brings these frames (up to 5 of the clip) to the profile's PSNR.
@@ -213,13 +247,13 @@ class Embedder:
         """
         if not planes:
             raise StrengthUnsetError("No frame was given to set the strength of the mark from.")
-        target = LIMITED * 255 / 10 ** (TARGET_DB[self.profile] / 20)
+        target = LIMITED * 255 / 10 ** (self._level.target_db / 20)
         pattern, strength = self.pattern_at(0.0), 1.0
-        for _ in range(3):
+        for _ in range(6):
             changes = [self._scaled(self._checked(y), pattern, strength) - np.float32(128) for y in planes]
             power = float(np.mean([np.mean(np.square(change)) for change in changes])) / SCALE**2
             strength *= target / np.sqrt(power + ROUNDING)
-            strength = float(np.clip(strength, STRENGTH_MIN, STRENGTH_MAX))
+            strength = float(np.clip(strength, STRENGTH_MIN, self._level.strength_max))
         self.strength = strength
         return strength
 
@@ -244,14 +278,14 @@ class Embedder:
 
     def pattern_at(self, time_s: float) -> Field:
         """The pattern of a moment; in the last frames of a segment a mixture of equal power."""
-        now = self._pattern(self._carrier.set_at(self._mark_id, time_s))
-        turn = (time_s % SEGMENT_S - SEGMENT_S + FADE_S) / FADE_S * (np.pi / 2)
+        segment, into_s = divmod(time_s, self._segment_s)
+        now = self._pattern(self._carrier.set_at(self._mark_id, int(segment)))
+        turn = (into_s - self._segment_s + FADE_S) / FADE_S * (np.pi / 2)
         if turn <= 0:
             return now
-        coming = self._pattern(self._carrier.set_at(self._mark_id, time_s + FADE_S))
-        return np.asarray(
-            cv2.addWeighted(now, float(np.cos(turn)), coming, float(np.sin(turn)), 0), np.float32
-        )
+        next_one = self._pattern(self._carrier.set_at(self._mark_id, int(segment) + 1))
+        faded = cv2.addWeighted(now, float(np.cos(turn)), next_one, float(np.sin(turn)), 0)
+        return np.asarray(faded, np.float32)
 
     def _pattern_of_set(self, number: int) -> Field:
         wide, tall = self._size
@@ -262,15 +296,15 @@ class Embedder:
     def _scaled(self, y: Plane, pattern: Field, strength: float) -> Plane:
         """(h, w), what is added, in twelfths of a level above 128: bytes are twice as fast as floats."""
         small = cv2.resize(y, self._size, interpolation=cv2.INTER_AREA)
-        mask = cv2.LUT(activity(np.asarray(small, np.uint8)), amplitudes(strength))
+        mask = cv2.LUT(activity(np.asarray(small, np.uint8)), amplitudes(strength, self._level.floor))
         delta = cv2.add(cv2.multiply(mask, pattern, scale=SCALE, dtype=cv2.CV_16S), _MIDDLE, dtype=cv2.CV_8U)
         return np.asarray(cv2.resize(delta, y.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def amplitudes(strength: float) -> Field:
+def amplitudes(strength: float, floor: float) -> Field:
     """(256,) levels, one sigma, for each step of activity; what is flat gets as much at any strength."""
     texture = np.minimum(GAIN / FINER * np.arange(256), CEILING)
-    return np.asarray(texture * strength + FLOOR * min(1.0, strength / STRENGTH_MIN), np.float32)
+    return np.asarray(texture * strength + floor * min(1.0, strength / STRENGTH_MIN), np.float32)
 
 
 def activity(small: Plane) -> Plane:

@@ -27,6 +27,7 @@ from watermark.invisible import (
     ROWS,
     SEGMENT_S,
     SETS,
+    STILL_SEGMENT_S,
     TILE,
     Carrier,
     Field,
@@ -40,8 +41,11 @@ from watermark.payload import CODE_BITS, Bits, Soft, accept, viterbi
 
 HALF = TILE // 2
 SMOOTHING = (0.1, 0.2, 0.4, 0.2, 0.1)  # 2 % more decision distance at the edge of reading than none
-SPEEDS = (1.0, 0.5, 0.75, 0.8, 0.9, 0.96, 1.04, 1.1, 1.25, 1.5, 2.0)  # of a copy that was slowed or sped up
-PHASES = 4  # offsets tried per segment
+_COPIES = (1.0, 0.5, 0.75, 0.8, 0.9, 0.96, 1.04, 1.1, 1.25, 1.5, 2.0)  # speed of a copy
+_LENGTHS = (SEGMENT_S, STILL_SEGMENT_S)
+SPEEDS = tuple(speed / length for length in _LENGTHS for speed in _COPIES)
+"""Segments per second of a file."""
+PHASES = 8  # offsets tried per segment
 
 Numbers = npt.NDArray[np.intp]
 """(frames,) the set of each frame."""
@@ -61,7 +65,7 @@ def residual(luma: Plane, size: tuple[int, int] | None = None) -> Field:
     # 7 and 9, not the embedder's 15: 6 % more decision distance over five clips at CRF 23 to 28.
     high = level - cv2.blur(level, (7, 7))
     spread = np.asarray(cv2.blur(np.abs(high), (9, 9)) + 0.7, np.float32)
-    amplitude = cv2.LUT(activity(small), amplitudes(1.0))
+    amplitude = cv2.LUT(activity(small), amplitudes(1.0, 0.48))
     return np.asarray(np.clip(high / spread, -2, 2) * (amplitude / spread), np.float32)
 
 
@@ -75,7 +79,7 @@ def halved(plane: Field) -> Field:
 class Sight:
     """Half-size residuals as band coefficients of the tiles that they lie on.
 
-    ``dims``: (frames, rows, columns, 1936) float32. ``top``, ``left``: the first tile; pilots count it
+    ``dims``: (frames, rows, columns, 1340) float32. ``top``, ``left``: the first tile; pilots count it
     modulo 8. ``times``: (frames,) seconds of the file.
     """
 
@@ -96,7 +100,7 @@ def sight(halves: Sequence[Field], times: Sequence[float], dy: float = 0.0, dx: 
 
 
 def _coefficients(half: Field, rest_y: float, rest_x: float) -> Field:
-    """(rows, columns, 1936) of one residual that begins inside the first tile."""
+    """(rows, columns, 1340) of one residual that begins inside the first tile."""
     iy, ix = int(rest_y // 2), int(rest_x // 2)
     rows, columns = -(-(iy + half.shape[0]) // HALF), -(-(ix + half.shape[1]) // HALF)
     canvas = np.zeros((rows * HALF, columns * HALF), np.float32)
@@ -121,7 +125,7 @@ class Pilots:
     """How the pilots of some frames agree with their signs."""
 
     agreement: Field
-    """(580,) sums over the tiles of the pilot field."""
+    """(402,) sums over the tiles of the pilot field."""
     z: float
     """Without the mark, at one hypothesis, P(z > x) <= exp(-x^2 / 2) (Hoeffding)."""
 
@@ -168,7 +172,7 @@ def likely_sets(carrier: Carrier, table: Field, times: npt.NDArray[np.float64]) 
     table = table * np.abs(table)  # one key frame can say more than all frames after it
     best, score = np.zeros(len(table), np.intp), -1.0
     for speed in SPEEDS:
-        at = (starts + speed * (times - times.min())[None] / SEGMENT_S).astype(np.intp) % SETS
+        at = (starts + speed * (times - times.min())[None]).astype(np.intp) % SETS
         numbers = carrier.order[at]
         sums = np.abs(table[np.arange(len(table))[None], numbers].sum(1))
         if sums.max() > score * 1.02:  # the plain speed wins a draw
@@ -212,7 +216,7 @@ def soft_bits(carrier: Carrier, seen: Sight, numbers: Numbers, weights: Field, a
 
 
 def _noise(power: Field) -> Field:
-    """(1936,) the power of each bin, drawn to that of its ring: edges and blocks have directions."""
+    """(1340,) the power of each bin, drawn to that of its ring: edges and blocks have directions."""
     bins = (power[:BINS] + power[BINS:]) / 2
     rings = np.bincount(RING, power, RINGS) / np.bincount(RING, minlength=RINGS)
     return np.asarray(0.7 * np.tile(bins, 2) + 0.3 * rings[RING], np.float32)

@@ -50,7 +50,7 @@ from watermark.reading import (
 WORTH_A_PEAK = 5.4  # work limit on the peak of a correlation plane; evidence of nothing
 WORTH_A_DECODE = 4.0  # decoding needs z of about 9
 SPEAKS_ALONE = 5.5  # of 64 sets, one frame: P = 2e-5
-SUSPECT_AT_IDENTITY = 7.0  # 64 sets, 256 moments, 11 speeds, 8 ways to turn: P = 3e-5
+SUSPECT_AT_IDENTITY = 7.0  # 512 moments, 22 speeds, 8 ways to turn: P = 2e-6
 SUSPECT_AFTER_SEARCH = 7.6  # 2e8 hypotheses: P = 6e-5
 SCALES = np.exp(np.arange(math.log(0.45), math.log(1.12), 0.003))
 DEGREES = np.arange(-6, 6.01, 0.12)
@@ -208,20 +208,37 @@ class _Stage:
     grid: tuple[tuple[float, float], ...]  # scale, degrees
     step_scale: float
     step_degrees: float
+    peaks: int = 2  # looked at closely
+    side: int = _SIDE
+    """Of the field of pilots, pixels: at a quarter of the size half of the band is seen, much faster."""
 
 
+_LINE = tuple((float(s), 0.0) for s in SCALES)
+_BOTH = tuple(
+    (float(s), sign * float(d))
+    for s in np.exp(np.arange(math.log(0.68), math.log(1.06), 0.006))
+    for d in np.arange(0.34, 5.11, 0.34)
+    for sign in (1, -1)
+)
+_COARSE = tuple(
+    (float(s), float(d))
+    for s in np.exp(np.arange(math.log(0.5), math.log(1.12), 0.007))
+    for d in np.arange(-5.2, 5.21, 0.4)
+)
 _STAGES = (
-    _Stage(False, tuple((float(s), 0.0) for s in SCALES), 0.0015, 0.0),
+    _Stage(False, _LINE, 0.0015, 0.0),
     _Stage(False, tuple((1.0, float(d)) for d in DEGREES), 0.001, 0.06),
-    _Stage(True, tuple((float(s), 0.0) for s in SCALES), 0.0015, 0.0),
+    _Stage(True, _LINE, 0.0015, 0.0),
+    _Stage(False, _BOTH, 0.003, 0.17),
+    _Stage(True, _COARSE, 0.0035, 0.2, 4, _SIDE // 2),
 )
 
 
 def everywhere(groups: list[list[Carrier]], evidence: Evidence, tally: Tally) -> Finding:
-    """Search scale and shift, rotation, and both again mirrored: 709 correlations, few decodes."""
+    """Search scale and shift, rotation, mirrored scale, then all of it: 7,000 correlations, few decodes."""
     best = Finding()
     chosen = evidence.window()
-    upright: Field = np.asarray(np.sum([evidence.halves[at] for at in chosen], axis=0), np.float32)
+    upright = evidence.weighed([evidence.halves[at] for at in chosen], chosen)
     for stage in _STAGES:
         plane = np.ascontiguousarray(upright[:, ::-1]) if stage.mirror else upright
         for group in groups:
@@ -236,13 +253,13 @@ def everywhere(groups: list[list[Carrier]], evidence: Evidence, tally: Tally) ->
 def _search_stage(
     group: list[Carrier], evidence: Evidence, half: Field, stage: _Stage, tally: Tally
 ) -> Finding:
-    peaks = []
+    peaks, plane = [], half if stage.side == _SIDE else halved(half)
     for scale, degrees in stage.grid:
         if tally.out_of_time():
             break
-        peaks.append(_peak(group[0], half, scale, degrees))
+        peaks.append(_peak(group[0], plane, scale, degrees, stage.side))
     best = Finding()
-    for peak in sorted(peaks, reverse=True)[:2]:
+    for peak in sorted(peaks, reverse=True)[: stage.peaks]:
         if peak.z < WORTH_A_PEAK:
             break
         found = _settled(group, evidence, _refined(group[0], half, peak, stage), stage.mirror, tally)
@@ -256,7 +273,7 @@ def _settled(group: list[Carrier], evidence: Evidence, peak: _Peak, mirror: bool
     """Decode at a peak. It says where the frame lies on the field of pilots; which tiles of which set these
     are is told by the data: the frame is put there where the code bits agree with each other best."""
     chosen = evidence.window()
-    total = np.asarray(np.sum(_exact(evidence, chosen, mirror, peak), axis=0), np.float32)
+    total = evidence.weighed(_exact(evidence, chosen, mirror, peak), chosen)
     dy, dx = _subpixel(group[0], total, peak.dy, peak.dx)
     best = Finding()
     for carrier in group:
@@ -284,22 +301,24 @@ def warped(plane: Field, scale: float, degrees: float) -> Field:
     return np.asarray(cv2.warpAffine(plane, turn, (wide, tall), flags=cv2.INTER_LINEAR), np.float32)
 
 
-@lru_cache(maxsize=4)
-def _pilot_spectrum(carrier: Carrier) -> npt.NDArray[np.complex64]:
-    """(512, 257) spectrum of the field of pilots at half size."""
+@lru_cache(maxsize=8)
+def _pilot_spectrum(carrier: Carrier, side: int) -> npt.NDArray[np.complex64]:
+    """(side, side / 2 + 1) spectrum of the field of pilots at half size, or at a quarter."""
     only = np.zeros((FIELD, FIELD, len(RING)), np.float32)
     only[..., carrier.pilots] = carrier.pilot_field
-    return np.asarray(scipy.fft.rfft2(halved(pattern_of(only))), np.complex64)
+    plane = halved(pattern_of(only))
+    return np.asarray(scipy.fft.rfft2(plane if side == _SIDE else halved(plane)), np.complex64)
 
 
-def _peak(carrier: Carrier, half: Field, scale: float, degrees: float) -> _Peak:
+def _peak(carrier: Carrier, plane: Field, scale: float, degrees: float, side: int = _SIDE) -> _Peak:
     """Best shift of one scale and rotation, by FFT over the field of pilots, which has no edges."""
-    part = warped(half, scale, degrees)[:_SIDE, :_SIDE]
-    product = _pilot_spectrum(carrier) * np.conj(scipy.fft.rfft2(part, (_SIDE, _SIDE)))
-    plane = scipy.fft.irfft2(product, (_SIDE, _SIDE))
-    y, x = divmod(int(plane.argmax()), _SIDE)
-    z = float((plane[y, x] - plane.mean()) / (plane.std() + 1e-12))
-    return _Peak(z, scale, degrees, 2.0 * y, 2.0 * x)
+    part = warped(plane, scale, degrees)[:side, :side]
+    product = _pilot_spectrum(carrier, side) * np.conj(scipy.fft.rfft2(part, (side, side)))
+    agreement = scipy.fft.irfft2(product, (side, side))
+    y, x = divmod(int(agreement.argmax()), side)
+    z = float((agreement[y, x] - agreement.mean()) / (agreement.std() + 1e-12))
+    pixel = FIELD * TILE / side
+    return _Peak(z, scale, degrees, pixel * y, pixel * x)
 
 
 def _refined(carrier: Carrier, half: Field, best: _Peak, stage: _Stage) -> _Peak:

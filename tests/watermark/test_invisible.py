@@ -7,12 +7,15 @@ from tests.watermark import attacks
 from watermark.errors import MarkIdError, StrengthUnsetError, UnsupportedFrameError
 from watermark.evidence import Evidence
 from watermark.invisible import (
-    STRENGTH_MAX,
+    LEVELS,
+    SEGMENT_S,
+    STILL_SEGMENT_S,
     Carrier,
     Embedder,
     Profile,
     pattern_of,
     profile_for,
+    segment_for,
 )
 from watermark.payload import MarkKeys, message
 from watermark.reading import likeliest_bits, pilots, residual, soft_bits
@@ -78,22 +81,22 @@ def test_profile_follows_the_short_side(height, width, profile):
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "target_db"), [(720, 1280, 46), (1080, 1920, 46), (360, 640, 44), (1170, 540, 44)]
+    ("height", "width", "target_db"), [(720, 1280, 47), (1080, 1920, 47), (360, 640, 44), (1170, 540, 44)]
 )
 def test_quality_meets_the_profile_on_the_screen(luma, marked, height, width, target_db):
     y = luma(height, width)
     changed = marked([y])[0]
     assert shown_psnr(y, changed) == pytest.approx(target_db, abs=0.3)
-    assert structural_similarity(y, changed) >= (0.988 if target_db == 46 else 0.98)
+    assert structural_similarity(y, changed) >= (0.988 if target_db == 47 else 0.98)
 
 
 def test_flat_areas_change_little(luma, marked):
     y = luma(720, 1280)
-    level, change = y.astype(np.float32), marked([y])[0].astype(np.float32) - y
+    level, change = y.astype(np.float32), (marked([y])[0].astype(np.float32) - y) * (255 / 219)
     mean = cv2.blur(level, (9, 9))
     deviation = np.sqrt(np.maximum(cv2.blur(level * level, (9, 9)) - mean * mean, 0))
     rms = np.sqrt(cv2.blur(change * change, (9, 9)))
-    assert np.percentile(rms[deviation <= np.percentile(deviation, 40)], 99) < 1.9
+    assert np.percentile(rms[deviation <= 2], 99) < 1.0
 
 
 @pytest.mark.parametrize("level", [16, 128, 235])
@@ -104,7 +107,7 @@ def test_flat_clip_stays_within_two_levels(marked, level):
 
 def test_strength_of_a_black_clip_is_clamped(carrier):
     embedder = Embedder(carrier, 1, height=720, width=1280)
-    assert embedder.servo([np.full((720, 1280), 16, np.uint8)]) == pytest.approx(STRENGTH_MAX)
+    assert embedder.servo([np.full((720, 1280), 16, np.uint8)]) == LEVELS[Profile.STANDARD].strength_max
 
 
 def test_padding_beside_the_plane_is_left_alone(carrier, luma, mark_id):
@@ -268,3 +271,15 @@ def test_no_seam_shows_between_tiles(carrier, mark_id):
         assert steps[edges].mean() == pytest.approx(np.delete(steps, edges).mean(), rel=0.06)
         power = np.square(plane).mean(1)[128:-128]
         assert power.reshape(-1, 128).mean(0)[[0, 1, -2, -1]].mean() == pytest.approx(1, rel=0.1)
+
+
+def test_clip_keeps_its_pattern_longer_where_the_camera_stands_still(carrier, clip, luma, mark_id):
+    assert segment_for(clip(60, 360, 640)[::15]) == SEGMENT_S
+    assert segment_for([luma(360, 640)]) == SEGMENT_S
+    assert segment_for([luma(360, 640)] * 3) == STILL_SEGMENT_S
+    frames = [luma(360, 640) for _ in range(6)]
+    embedder = Embedder(carrier, mark_id, height=360, width=640, segment_s=STILL_SEGMENT_S)
+    embedder.servo(frames[:1])
+    for at, y in enumerate(frames):
+        embedder.embed(y, 5.0 + at)
+    assert looked_at(carrier, frames, fps=1).mark_id == mark_id
