@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
+import math
 import shutil
 import uuid
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,25 +22,26 @@ from audit.events import Actor
 from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
-from generation import blobs, leases, loaded, presenting, services, transitions
+from generation import blobs, leases, loaded, presenting, services, speaking, transitions
 from generation.engine.look.matte import Matting
 from generation.engine.media.image import decode_image
 from generation.engine.types import Image
 from generation.engine.weights.registry import load_registry
-from generation.errors import AlreadyOverError, RefusedError
+from generation.errors import AlreadyOverError, JobStateError, RefusedError
 from generation.gate.reasons import hint
 from generation.leases import Lease
-from generation.models import Job, Presentation, PresentationState
+from generation.models import Job, JobConsent, Presentation, PresentationState
+from generation.presenter.cast import voices_of
 from generation.presenter.driving import PuppetEngine
 from generation.presenter.errors import PresenterError
-from generation.presenter.espeak import EspeakEngine
 from generation.presenter.line import Spoken, drive, make_plate, speak
 from generation.presenter.normalise import Language
 from generation.presenter.scene import Layout, Plate
 from generation.presenter.script import Kind, Script, read
-from generation.presenter.speech import SpeechEngine, Voice
+from generation.presenter.speech import SpeechEngine
 from generation.presenter.subtitles import to_srt, to_vtt
 from generation.presenter.visemes import as_records
+from generation.presenter.voices import VoiceEntry
 from generation.presenting import OPERATION, layout_of, words_against
 from generation.transitions import MAX_ATTEMPTS, worker_name
 
@@ -88,8 +92,11 @@ def _perform(row: Presentation, folder: Path, lease: Lease) -> None:
             "The words are refused now.", job=str(row.id), code="text.review", reasons=("text.review",)
         )
     layout = layout_of(row.scene["format"], row.scene["colour"])
+    voices = voices_of(script, chosen=row.voice, known=speaking.known())
+    _require_voices(row, voices, seconds=max(1, len(script.spoken) // 8))
     plate = _plate(row, script, layout)
-    spoken = speak(script, engine=speech_engine(), voice=Voice(row.voice, "synthetic"))
+    spoken = speak(script, engine=speech_engine(), voice=voices[0].voice)
+    _require_voices(row, voices, seconds=math.ceil(spoken.duration_s))
     folder.mkdir(parents=True, exist_ok=True)
     film = folder / "driving.mp4"
 
@@ -109,7 +116,25 @@ def _perform(row: Presentation, folder: Path, lease: Lease) -> None:
         progress=progress,
     )
     lease.check()
-    _hand_over(row, spoken, film)
+    _hand_over(row, spoken, film, voices)
+
+
+def _require_voices(row: Presentation, voices: Sequence[VoiceEntry], *, seconds: int) -> tuple[str, ...]:
+    """The consents that the voices are used under now.
+
+    Raises:
+        RefusedError: a voice is not licensed for this any more, or not for so many seconds.
+    """
+    use, now = _use(row, seconds=seconds), timezone.now()
+    if reasons := speaking.reasons_against(voices, tenant=row.tenant, use=use, now=now):
+        raise RefusedError(
+            "The voice may not be used for this.", job=str(row.id), code=reasons[0], reasons=reasons
+        )
+    return speaking.consents_of(voices, tenant=row.tenant, use=use, now=now)
+
+
+def _use(row: Presentation, *, seconds: int) -> Use:
+    return Use(OPERATION, row.purpose, row.channel, row.territory, row.language, seconds, row.product)
 
 
 def _plate(row: Presentation, script: Script, layout: Layout) -> Plate:
@@ -124,7 +149,7 @@ def _plate(row: Presentation, script: Script, layout: Layout) -> Plate:
 
 
 def _portrait(row: Presentation, *, seconds: int) -> Image:
-    use = Use(OPERATION, row.purpose, row.channel, row.territory, row.language, seconds, row.product)
+    use = _use(row, seconds=seconds)
     people = consents.performers(tenant=row.tenant, use=use, now=timezone.now())
     release = next((each for each in people if each.identity_id == row.performer_id), None)
     if release is None:
@@ -139,7 +164,7 @@ def _portrait(row: Presentation, *, seconds: int) -> Image:
     return decode_image(data)
 
 
-def _hand_over(row: Presentation, spoken: Spoken, film: Path) -> None:
+def _hand_over(row: Presentation, spoken: Spoken, film: Path, voices: Sequence[VoiceEntry]) -> None:
     """Store what belongs to the video, and ask for the generation as its requester."""
     by = Actor(row.requester, row.tenant, frozenset({"requester"}))
     with film.open("rb") as stream:
@@ -163,14 +188,34 @@ def _hand_over(row: Presentation, spoken: Spoken, film: Path) -> None:
         callback_id=row.client_id,
     )
     job = services.submit(request, by=by)
-    with transaction.atomic():
-        locked = Presentation.objects.select_for_update().get(pk=row.pk)
-        if locked.state != PresentationState.DRIVING:
+    try:
+        _attach(row, job.pk, voices, seconds=math.ceil(spoken.duration_s))
+    except (AlreadyOverError, RefusedError):
+        with suppress(JobStateError):  # outside of the transaction that failed, or it would be undone with it
             services.cancel(job.pk, by=by)
-            raise AlreadyOverError(f"Presentation {row.id} was stopped.")
-        locked.state, locked.job, locked.worker = PresentationState.GENERATING, Job.objects.get(pk=job.pk), ""
-        locked.done = locked.total
-        locked.save()
+        raise
+
+
+@transaction.atomic
+def _attach(row: Presentation, job_id: uuid.UUID, voices: Sequence[VoiceEntry], *, seconds: int) -> None:
+    """Write which job makes the video, and whose voices it stands on.
+
+    Raises:
+        AlreadyOverError: the presentation was stopped in between.
+        RefusedError: a voice's licence was withdrawn in between.
+    """
+    locked = Presentation.objects.select_for_update().get(pk=row.pk)
+    if locked.state != PresentationState.DRIVING:
+        raise AlreadyOverError(f"Presentation {row.id} was stopped.")
+    relied = _require_voices(row, voices, seconds=seconds)
+    JobConsent.objects.bulk_create(
+        # what a voice lends is a performance: a revocation withdraws it, an erasure takes the footage
+        (JobConsent(job_id=job_id, consent_id=each, role=JobConsent.Role.PERFORMER) for each in relied),
+        ignore_conflicts=True,
+    )
+    locked.state, locked.job, locked.worker = PresentationState.GENERATING, Job.objects.get(pk=job_id), ""
+    locked.done = locked.total
+    locked.save()
 
 
 def _put(data: bytes) -> str:
@@ -187,14 +232,13 @@ def packed(spoken: Spoken) -> bytes:
     return stream.getvalue()
 
 
-@lru_cache(maxsize=1)
 def speech_engine() -> SpeechEngine:
-    """The engine of this worker process.
+    """The engine for one script.
 
     Raises:
-        SpeechUnavailableError: it is not installed.
+        SpeechUnavailableError: the voices of this site cannot be read.
     """
-    return EspeakEngine()
+    return speaking.speech_engine()
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,7 @@ from audit.events import Actor, GateDecided
 from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
-from generation import queueing, selectors, services
+from generation import queueing, selectors, services, speaking
 from generation.errors import (
     ClientIdTakenError,
     JobStateError,
@@ -38,11 +38,12 @@ from generation.gate import text as gate
 from generation.gate.reasons import hint
 from generation.gate.text import Hit, Outcome
 from generation.models import OPEN_STATES, Presentation, PresentationState
+from generation.presenter.cast import voices_of
 from generation.presenter.errors import PresenterError
 from generation.presenter.normalise import Language
 from generation.presenter.scene import SIZES, Layout
 from generation.presenter.script import Kind, Script, read
-from generation.presenter.voices import SYNTHETIC, VoiceEntry, voice_for
+from generation.presenter.voices import VoiceEntry
 
 OPERATION = "lip_sync"
 POLICY, POLICY_VERSION = "script", 1
@@ -73,12 +74,16 @@ class PresentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """How a script would be said, and what stands against it; nothing was spoken."""
+    """How a script would be said, and what stands against it; nothing was spoken.
+
+    ``voices``: all that it needs; the first is ``voice``.
+    """
 
     script: Script
     voice: VoiceEntry
     seconds: int
     hits: tuple[Hit, ...] = field(default=())
+    voices: tuple[VoiceEntry, ...] = field(default=())
 
 
 def review(request: PresentRequest) -> Reviewed:
@@ -91,9 +96,9 @@ def review(request: PresentRequest) -> Reviewed:
     language, kind = _language(request.language), _kind(request.kind)
     layout_of(request.format, request.colour)
     script = read(request.script, language=language, kind=kind)
-    voice = voice_for(request.voice, language=language)
+    voices = voices_of(script, chosen=request.voice, known=speaking.known())
     seconds = math.ceil(len(script.spoken) * SECONDS_A_CHARACTER[language]) or 1
-    return Reviewed(script, voice, seconds, words_against(script))
+    return Reviewed(script, voices[0], seconds, words_against(script), voices)
 
 
 def words_against(script: Script) -> tuple[Hit, ...]:
@@ -208,8 +213,7 @@ def reasons_against(request: PresentRequest, reviewed: Reviewed, *, tenant: str)
         return (*dict.fromkeys(found), "gate.missing_fact")
     if request.performer_id not in performing:
         found.append("performer.no_release")
-    if reviewed.voice.licence != SYNTHETIC:
-        found.append("voice.no_licence")
+    found += speaking.reasons_against(reviewed.voices or (reviewed.voice,), tenant=tenant, use=use, now=now)
     return tuple(dict.fromkeys(found))
 
 

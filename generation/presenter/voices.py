@@ -107,14 +107,16 @@ def load_voices(folder: Path | None) -> dict[str, VoiceEntry]:
 def voice_for(
     voice_id: str, *, language: Language, known: Mapping[str, VoiceEntry] | None = None
 ) -> VoiceEntry:
-    """The voice of this id, or the first that speaks the language when none is named.
+    """The voice of this id, or the first synthetic one of the language when none is named.
 
     Raises:
         VoiceMissingError: there is none.
     """
     table = voices() if known is None else known
     if not voice_id:
-        found = next((each for each in table.values() if each.languages[0] is language), None)
+        # a person's voice is chosen by name, never by default
+        ours = (each for each in table.values() if each.licence == SYNTHETIC)
+        found = next((each for each in ours if each.languages[0] is language), None)
     else:
         found = table.get(voice_id)
     if found is None or language not in found.languages:

@@ -1,0 +1,211 @@
+"""Whose voice may be heard: a person's voice needs that person's licence, as a face does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from consent import services as consents
+from consent.terms import SeparateConsent
+from generation import performing, presenting, selectors, speaking
+from generation.errors import RefusedError
+from generation.models import JobConsent
+from generation.presenter.errors import VoiceTableError
+from generation.presenting import PresentRequest
+from tests.generation import fakes
+from tests.generation.presenter.tones import ToneEngine
+
+OPERATIONS = ["face_swap", "lip_sync"]
+CODES = ("PIPL29_FACE", "DEEPSYN14_EDIT", "VOICE_CLONE")
+HASH = "0" * 64
+VOICE_TABLE = '[wang]\nlanguages = ["zh", "en"]\nengine = "http"\nlicence = "{}"\n'
+
+
+@pytest.fixture
+def tones(monkeypatch: pytest.MonkeyPatch) -> Iterator[ToneEngine]:
+    """Every engine is the tone engine."""
+    engine = ToneEngine()
+    monkeypatch.setattr(speaking, "engine", lambda _source: engine)
+    speaking.cache.cache_clear()
+    yield engine
+    speaking.cache.cache_clear()
+
+
+@pytest.fixture
+def cast(quick: Any) -> PresentRequest:
+    teller = quick.enrol(fakes.portrait(fakes.RED), operations=OPERATIONS)
+    performer = quick.enrol(fakes.portrait(fakes.GREEN), kind="performer")
+    return PresentRequest(
+        identity_id=teller.identity_id,
+        performer_id=performer.identity_id,
+        script="您好。欢迎。",
+        purpose="product_explainer",
+        channel="branch_screen",
+        format="preview",
+        voice="wang",
+    )
+
+
+def lend(quick: Any, **changes: Any) -> Any:
+    """Somebody's consent to have their voice cloned, and the voice in the site's table."""
+    now = timezone.now().replace(microsecond=0)
+    agreed = [SeparateConsent(code, HASH, "zh-CN", now) for code in CODES]
+    terms = {"operations": ["voice"], "separate_consents": agreed, **changes}
+    consent = quick.enrol(fakes.portrait(fakes.BLUE), **terms)
+    folder = Path(quick.home) / speaking.SITE_VOICES
+    folder.mkdir(exist_ok=True)
+    (folder / "ours.toml").write_text(VOICE_TABLE.format(consent.identity_id))
+    return consent
+
+
+def ask(cast: PresentRequest, quick: Any, **changes: Any) -> Any:
+    return presenting.present(replace(cast, **changes), client_id="one", by=quick.by["requester"])
+
+
+@pytest.mark.parametrize(
+    ("terms", "changes", "reason"),
+    [
+        ({"operations": ["face_swap"]}, {}, "scope.operation"),
+        ({"purposes": ["internal_training"]}, {}, "scope.purpose"),
+        ({"channels": ["website"]}, {}, "scope.channel"),
+        ({"languages": ["en"]}, {}, "scope.language"),
+        ({"max_seconds": 1}, {}, "scope.seconds"),
+    ],
+)
+def test_a_voice_that_is_not_licensed_for_this_is_refused(
+    terms: dict[str, Any], changes: dict[str, Any], reason: str, cast: PresentRequest, quick: Any, sent: Any
+) -> None:
+    lend(quick, **terms)
+
+    with pytest.raises(RefusedError) as raised:
+        ask(cast, quick, **changes)
+
+    assert raised.value.code == "voice.no_licence"
+    assert reason in raised.value.reasons
+    assert sent == []
+
+
+def test_a_revoked_and_a_blocked_voice_is_refused(cast: PresentRequest, quick: Any) -> None:
+    consent = lend(quick)
+    consents.revoke(consent.id, reason="withdrawn", by=quick.by["legal"])
+
+    with pytest.raises(RefusedError) as raised:
+        ask(cast, quick)
+
+    assert raised.value.reasons[:2] == ("voice.no_licence", "licence.revoked")
+
+
+def test_a_voice_of_another_tenant_s_person_is_refused(cast: PresentRequest, quick: Any) -> None:
+    lend(quick)
+    text = VOICE_TABLE.format("idn_0000000000000000")
+    (Path(quick.home) / speaking.SITE_VOICES / "ours.toml").write_text(text)
+
+    with pytest.raises(RefusedError) as raised:
+        ask(cast, quick)
+
+    assert raised.value.reasons == ("voice.no_licence", "licence.missing")
+
+
+def test_a_voice_that_only_the_markup_names_is_asked_for_too(cast: PresentRequest, quick: Any) -> None:
+    lend(quick, operations=["face_swap"])
+    script = "<speak>您好<voice name='wang'>欢迎</voice></speak>"
+
+    with pytest.raises(RefusedError) as raised:
+        ask(cast, quick, script=script, kind="ssml", voice="sample-zh")
+
+    assert raised.value.code == "voice.no_licence"
+
+
+def test_a_malformed_table_stops_everything(cast: PresentRequest, quick: Any) -> None:
+    lend(quick)
+    (Path(quick.home) / speaking.SITE_VOICES / "ours.toml").write_text("[wang")
+
+    with pytest.raises(VoiceTableError):
+        ask(cast, quick, voice="")
+
+
+def driven(monkeypatch: pytest.MonkeyPatch, clip: bytes = b"") -> list[Any]:
+    """Instead of a film: what would have been filmed."""
+    seen: list[Any] = []
+
+    def film(spoken: Any, *, out: Path, **_: Any) -> int:
+        seen.append(spoken)
+        out.write_bytes(clip)
+        return 1
+
+    monkeypatch.setattr(performing, "_plate", lambda *_: None)
+    monkeypatch.setattr(performing, "drive", film)
+    return seen
+
+
+def test_a_withdrawal_before_the_first_word_stops_it(
+    cast: PresentRequest, quick: Any, work: Any, tones: ToneEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consent = lend(quick)
+    seen = driven(monkeypatch)
+    ask(cast, quick)
+    consents.revoke(consent.id, reason="withdrawn", by=quick.by["legal"])
+
+    work()
+
+    row = selectors.presentation("one", tenant=quick.by["requester"].tenant)
+    assert (row.state, row.code) == ("rejected", "voice.no_licence")
+    assert row.reasons == ["voice.no_licence", "licence.revoked"]
+    assert seen == []
+
+
+def test_more_seconds_than_the_voice_s_licence_holds_are_refused_once_they_are_known(
+    cast: PresentRequest, quick: Any, work: Any, tones: ToneEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lend(quick, max_seconds=5)
+    seen = driven(monkeypatch)
+    monkeypatch.setattr("tests.generation.presenter.tones.PHONE_S", 2.0)
+    ask(cast, quick)
+
+    work()
+
+    row = selectors.presentation("one", tenant=quick.by["requester"].tenant)
+    assert (row.state, row.reasons) == ("rejected", ["voice.no_licence", "scope.seconds"])
+    assert seen == []
+
+
+def test_what_a_refused_voice_said_is_forgotten(
+    cast: PresentRequest, quick: Any, work: Any, tones: ToneEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consent = lend(quick)
+    driven(monkeypatch)
+    ask(cast, quick)
+    work()
+    assert len(speaking.cache()) == 2
+
+    consents.revoke(consent.id, reason="withdrawn", by=quick.by["legal"])
+    with pytest.raises(RefusedError):
+        presenting.present(cast, client_id="two", by=quick.by["requester"])
+
+    assert len(speaking.cache()) == 0
+
+
+def test_a_revoked_voice_takes_its_video_with_it(
+    cast: PresentRequest,
+    quick: Any,
+    tones: ToneEngine,
+    monkeypatch: pytest.MonkeyPatch,
+    green_clip: bytes,
+) -> None:
+    consent = lend(quick)
+    driven(monkeypatch, green_clip)
+    ask(cast, quick)
+    performing.perform(selectors.presentation("one", tenant=quick.by["requester"].tenant).pk)
+    row = selectors.presentation("one", tenant=quick.by["requester"].tenant)
+    assert row.job is not None
+    assert JobConsent.objects.filter(job=row.job, consent_id=consent.id).exists()
+
+    consents.revoke(consent.id, reason="withdrawn", by=quick.by["legal"])
+
+    row.job.refresh_from_db()
+    assert row.job.state == "cancelled"
