@@ -388,6 +388,23 @@ class ExportErased(Event):
     job: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookAdded(Event):
+    """An address outside is told of jobs from now on; `url` is the SHA-256 of it."""
+
+    type = "hook.added"
+    hook: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookRemoved(Event):
+    """An address is told of jobs no more."""
+
+    type = "hook.removed"
+    hook: str
+
+
 TYPES: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
@@ -398,6 +415,7 @@ TYPES: dict[str, type[Event]] = {
         *(GateDecided, GenerationQueued, GenerationStarted, GenerationFinished, GenerationFailed),
         *(GenerationCancelled, LabelApplied, OutputDownloaded, OutputWithdrawn),
         *(ExportRequested, ExportApproved, ExportRejected, ExportDelivered, ExportErased),
+        *(HookAdded, HookRemoved),
     )
 }
 """Every event the log accepts, by the name it has there."""

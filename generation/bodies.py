@@ -8,6 +8,7 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from generation import selectors
+from generation.hooks_bodies import CallbackSerializer, callback_of
 from generation.models import Export, Job, JobState, Media
 from generation.planner import MODES
 from generation.services import JobRequest
@@ -64,6 +65,8 @@ class JobRequestSerializer(serializers.Serializer[Any]):
         help_text="Suffix of the output: mp4, mov or mkv of a clip, png or jpg of a picture.",
     )
 
+    callback = CallbackSerializer(required=False, help_text="Told how this job ended; signed.")
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Exactly one name of the footage."""
         if ("media" in attrs) == ("media_sha256" in attrs):
@@ -78,6 +81,7 @@ class JobRequestSerializer(serializers.Serializer[Any]):
             media_id=str(data.get("media", "")),
             media_sha256=data.get("media_sha256", ""),
             source_sha256=data.get("source_sha256"),
+            callback=callback_of(data),
             **{
                 name: data[name]
                 for name in (

@@ -16,6 +16,7 @@ from generation import (
     blobs,
     delivery,
     exporting,
+    hooks,
     labelling,
     loaded,
     prints,
@@ -162,6 +163,7 @@ def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease, *, sync: di
             _log(row, sealed)
             if exporting.is_export(row):
                 exporting.deliver(row, output=sealed.sha256, at=timezone.now())
+            hooks.job_ended(row)
     except BaseException:
         delivery.discard(stored)
         raise

@@ -89,6 +89,7 @@ class Job(models.Model):
     mode = models.CharField(max_length=16, default="balanced")
     container = models.CharField(max_length=8, blank=True)
     callback_id = models.CharField(max_length=64, blank=True)
+    callback = models.JSONField(default=dict)
     decision_event = models.UUIDField(null=True, unique=True)
     decision = models.JSONField(default=dict)
     admission_index = models.BigIntegerField(null=True, unique=True)
@@ -297,6 +298,10 @@ class Presentation(models.Model):
     territory = models.CharField(max_length=16)
     product = models.CharField(max_length=64, blank=True)
     nonce = models.CharField(max_length=32)
+    callback = models.JSONField(default=dict)
+    variants = models.ForeignKey(
+        "VariantSet", on_delete=models.PROTECT, related_name="presentations", null=True
+    )
     done = models.IntegerField(default=0)
     total = models.IntegerField(default=0)
     job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="presentation", null=True)
@@ -337,4 +342,96 @@ class Presentation(models.Model):
                 | ~Q(code=""),
                 name="presentation_end_has_code",
             ),
+        ]
+
+
+class Hook(models.Model):
+    """An address of the tenant's that is told how jobs and presentations end.
+
+    Its secret is made of this installation's key and ``id``; no row holds it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.CharField(max_length=64, db_index=True)
+    url = models.CharField(max_length=500)
+    active = models.BooleanField(default=True)
+    creator = models.CharField(max_length=40)
+    created = models.DateTimeField(auto_now_add=True)
+    removed = models.DateTimeField(null=True)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "url"], condition=Q(active=True), name="hook_once_per_url"
+            )
+        ]
+
+
+class DeliveryState(models.TextChoices):
+    """Where a message to a hook is; the last two are final."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class Delivery(models.Model):
+    """One message to one address, written in the transaction of what it tells of, and sent by a worker."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.CharField(max_length=64)
+    hook = models.ForeignKey(Hook, on_delete=models.PROTECT, related_name="deliveries")
+    url = models.CharField(max_length=500)
+    event = models.CharField(max_length=32)
+    body = models.TextField()
+    state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.WAITING)
+    attempts = models.IntegerField(default=0)
+    due = models.DateTimeField()
+    asked = models.DateTimeField(null=True)
+    status = models.IntegerField(default=0)
+    problem = models.CharField(max_length=32, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    finished = models.DateTimeField(null=True)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        indexes = [
+            models.Index(fields=["tenant", "-created", "-id"], name="delivery_by_time"),
+            models.Index(fields=["due"], condition=Q(state=str(DeliveryState.WAITING)), name="delivery_due"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=DeliveryState.values), name="delivery_state_known"),
+            models.CheckConstraint(
+                condition=Q(state=str(DeliveryState.WAITING)) | Q(finished__isnull=False),
+                name="delivery_end_has_time",
+            ),
+        ]
+
+
+class VariantSet(models.Model):
+    """One request for many presentations: languages x identities; ``cells`` says what became of each.
+
+    A cell: language, identity, presentation (its client's id), and when none came of it code, message, hint,
+    reasons.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.CharField(max_length=64)
+    client_id = models.CharField(max_length=48)
+    request_sha256 = models.CharField(max_length=64)
+    requester = models.CharField(max_length=40)
+    cells = models.JSONField(default=list)
+    callback = models.JSONField(default=dict)
+    created = models.DateTimeField(auto_now_add=True)
+    finished = models.DateTimeField(null=True)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        indexes = [models.Index(fields=["tenant", "-created", "-id"], name="variantset_by_time")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "client_id"], name="variantset_once_per_client_id")
         ]

@@ -10,7 +10,7 @@ from django.db import transaction
 
 log = logging.getLogger(__name__)
 
-QUEUES = {"admit": "cpu", "run_chunk": "gpu", "seal": "cpu", "drive": "cpu"}
+QUEUES = {"admit": "cpu", "run_chunk": "gpu", "seal": "cpu", "drive": "cpu", "call": "io"}
 """Task -> queue; the tasks name the same queues."""
 
 

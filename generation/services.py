@@ -22,7 +22,7 @@ from audit import services as audit
 from audit.events import Actor, OutputDownloaded
 from consent import selectors as consents
 from consent.errors import NotFoundError as ConsentNotFoundError
-from generation import blobs, delivery, exporting, formats, queueing, selectors, transitions
+from generation import blobs, delivery, exporting, formats, hooks, queueing, selectors, transitions
 from generation.admitting import admit
 from generation.engine.errors import TooLargeError
 from generation.engine.media.info import MediaLimits
@@ -73,6 +73,7 @@ class JobRequest:
     operation: str = "face_swap"
     container: str = ""
     """Suffix of the output, such as ``mov``; empty is ``mp4`` for a clip and ``png`` for a picture."""
+    callback: hooks.Callback | None = None
 
 
 def upload(stream: BinaryIO, *, name: str = "", by: Actor) -> Media:
@@ -102,6 +103,7 @@ def submit(request: JobRequest, *, by: Actor) -> Job:
         RoleError: the actor may not request generations.
         NotFoundError: no such identity or media in this tenant.
         ContainerError, OutputFormatError: the output cannot be of this kind.
+        CallbackRefusedError: the address to be told is not called.
         RefusedError: the gate refuses; the job is kept as refused and the decision logged.
     """
     _require_requester(by)
@@ -204,6 +206,7 @@ def _new_job(request: JobRequest, *, by: Actor) -> Job:
         mode=request.mode,
         container=formats.container(request.container, still=media.kind == "image"),
         callback_id=request.callback_id,
+        callback=hooks.require(request.callback, tenant=by.tenant),
     )
 
 

@@ -26,6 +26,7 @@ from audit.events import (
     OutputWithdrawn,
 )
 from consent.errors import ConsentError
+from generation import hooks
 from generation.engine.errors import CancelledError, GuardAbortError
 from generation.errors import AlreadyOverError, LeaseLostError, PermitError
 from generation.gate import admission
@@ -168,6 +169,7 @@ def withdraw(job_id: uuid.UUID, *, consent_id: str, by: Actor) -> bool:
     job.state = JobState.WITHDRAWN
     job.code, job.message = "output.withdrawn", "The licence of this output was revoked."
     job.save(update_fields=["state", "code", "message", "touched"])
+    hooks.job_ended(job)
     audit.append(
         OutputWithdrawn(
             job=job.id.hex, output=job.output_sha256, consent=consent_id, reason="licence.revoked"
@@ -215,4 +217,5 @@ def _close(job: Job, state: JobState, end: End) -> None:
     job.save()
     waiting = Chunk.objects.filter(job=job, state=ChunkState.QUEUED)
     waiting.update(state=ChunkState.CANCELLED, touched=job.finished)
+    hooks.job_ended(job)
     log.info("Job %s is %s: %s", job.id, state, end.code)

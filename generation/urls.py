@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from generation import api, presenting_api, statutory_api
+from generation import api, hooks_api, presenting_api, statutory_api
 
 urlpatterns = [
     path("media/", api.MediaListView.as_view(), name="api-media-list"),
@@ -28,6 +28,10 @@ urlpatterns = [
     ),
     path("exports/<uuid:export_id>/erase", statutory_api.ExportEraseView.as_view(), name="api-export-erase"),
     path("jobs/<uuid:job_id>/before", api.JobBeforeView.as_view(), name="api-job-before"),
+    path("hooks/", hooks_api.HookListView.as_view(), name="api-hook-list"),
+    path("hooks/deliveries", hooks_api.DeliveryListView.as_view(), name="api-hook-deliveries"),
+    path("hooks/<uuid:hook_id>/", hooks_api.HookView.as_view(), name="api-hook"),
+    path("hooks/<uuid:hook_id>/test", hooks_api.HookTestView.as_view(), name="api-hook-test"),
     path("scripts/review", presenting_api.ScriptReviewView.as_view(), name="api-script-review"),
     path("presentations/", presenting_api.PresentationListView.as_view(), name="api-presentation-list"),
     path(

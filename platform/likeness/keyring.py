@@ -15,7 +15,7 @@ from likeness.private import create_once, read_private
 from watermark.credentials import CredentialChain, make_chain
 
 SEED_BYTES = 32
-PURPOSES = frozenset({"kek", "log", "witness", "permit", "licence", "watermark"})
+PURPOSES = frozenset({"kek", "log", "witness", "permit", "licence", "watermark", "webhook"})
 """A closed list: a name with a slip of the pen would quietly become a second key."""
 
 

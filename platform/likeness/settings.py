@@ -37,6 +37,9 @@ LIKENESS_LABEL_DURATION = env.choice("LABEL_DURATION", choices=("clip", "opening
 LIKENESS_STATUTORY_EXPORT = env.choice("STATUTORY_EXPORT", choices=("off", "on"), default="off")
 LIKENESS_PUBLIC_CHECK = env.choice("PUBLIC_CHECK", choices=("on", "off"), default="on") == "on"
 LIKENESS_PROXIES = env.integer("PROXIES", default=0, low=0, high=5)  # of our own, that name the caller
+LIKENESS_HOOK_HOSTS = env.names("HOOK_HOSTS", default=[])  # host[:port][=address]; nobody else is called
+LIKENESS_HOOK_ROOTS = env.text("HOOK_ROOTS")  # a PEM file; empty: the system's authorities
+LIKENESS_PRESENTATIONS_OPEN = env.integer("PRESENTATIONS_OPEN", default=200, low=1, high=100_000)  # a tenant
 LIKENESS_PORT = env.integer("PORT", default=8080, low=1, high=65535)
 
 # ---- doors that lower packages reach by name

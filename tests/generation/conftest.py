@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from consent import services as consents
 from consent.terms import LicenceTerms, Representative, SeparateConsent
-from generation import loaded, performing, queueing, running, services
+from generation import hooks, loaded, performing, queueing, running, services
 from generation.models import Job
 from generation.services import JobRequest
 from tests.generation import fakes
@@ -43,6 +43,7 @@ def work(sent: list[tuple[str, str | int]]) -> Callable[[], None]:
         "run_chunk": services.run_chunk,
         "seal": lambda key: services.seal(uuid.UUID(str(key))),
         "drive": lambda key: performing.perform(uuid.UUID(str(key))),
+        "call": lambda key: hooks.deliver(uuid.UUID(str(key))),
     }
 
     def run() -> None:

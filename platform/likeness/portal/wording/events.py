@@ -49,6 +49,8 @@ EVENTS: dict[str, Told] = {
     "export.rejected": Told("", "cross", _("A copy without the visible label was declined")),
     "export.delivered": Told("warn", "seal", _("A copy without the visible label was made")),
     "export.erased": Told("", "undo", _("The recipient of a copy was erased")),
+    "hook.added": Told("", "shield", _("An address outside is told of jobs")),
+    "hook.removed": Told("", "undo", _("An address outside is told of jobs no more")),
     "output.downloaded": Told("", "download", _("An output was downloaded")),
     "output.withdrawn": Told("bad", "undo", _("An output was withdrawn")),
 }
