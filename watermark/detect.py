@@ -109,7 +109,7 @@ def detect(
     keys = [carrier.keys for carrier in carriers]
     sound = watch.timed("sound", lambda: _sound(path, keys, budget_s, max_decodes))
     if mark.reason.startswith(NO_PICTURE) and not sound.heard_s:
-        raise UnreadableError(mark.reason)
+        raise UnreadableError(mark.reason.removeprefix(f"{NO_PICTURE}: "))
     legacy = watch.timed("legacy", lambda: _legacy(path))
     return Detection(credential, label, mark, sound, legacy, watch.seconds)
 

@@ -136,10 +136,10 @@ class CredentialError(WatermarkError):
 
 
 class UnreadableError(WatermarkError):
-    """No picture can be decoded from the file."""
+    """Nothing that is looked for, picture or sound, can be decoded from the file."""
 
     code = "watermark.unreadable"
-    hint = "Give a picture, or a clip with a video stream, that a player can open."
+    hint = "Give a picture, a clip or a recording that a player can open."
 
 
 class DecodeLimitError(WatermarkError):

@@ -93,13 +93,15 @@ class Trace:
         }
 
 
-def trace(path: Path, *, by: Actor) -> Trace:
+def trace(path: Path, *, by: Actor, budget_s: float | None = None) -> Trace:
     """Everything that the file, the records and the log say about where the file comes from.
+
+    ``budget_s`` bounds each search; what could not be tried within it makes the verdict ``undecided``.
 
     Raises:
         UnreadableError: it is no picture, no clip and no recording.
     """
-    looked = look(path, tenant=by.tenant)
+    looked = look(path, tenant=by.tenant, budget_s=budget_s)
     with transaction.atomic():
         kinds = tuple(sorted(looked.named)) or ("file",)
         audit.append(AuditQueried(kinds=kinds, hits=int(looked.job is not None)), actor=by)

@@ -50,7 +50,7 @@ class Looked:
         return next((job for job in self.named.values() if job is not None), None)
 
 
-def look(path: Path, *, tenant: str | None, budget_s: float = marks.BUDGET_S) -> Looked:
+def look(path: Path, *, tenant: str | None, budget_s: float | None = None) -> Looked:
     """Read every layer and judge. Nothing is logged here.
 
     ``tenant`` None is for strangers: it looks through all tenants, in a child process, and for no likenesses.
@@ -64,7 +64,7 @@ def look(path: Path, *, tenant: str | None, budget_s: float = marks.BUDGET_S) ->
     if tenant is None:
         found, shown = marks.of_all(path, budget_s=budget_s)
     else:
-        found, shown = marks.of_tenant(path, tenant=tenant), pictures.seen(path)
+        found, shown = marks.of_tenant(path, tenant=tenant, budget_s=budget_s), pictures.seen(path)
     named = _named(found, sha256=sha256, tenant=tenant)
     watch.lap("")
     content = _compared(found, named, shown)

@@ -34,8 +34,8 @@ DECODES = 1000
 """At most 1000 * 2^-40 = 9.1e-10 for all tenants, hypotheses and frames together."""
 
 
-def of_tenant(path: Path, *, tenant: str) -> Detection:
-    """Every layer of a file as one tenant may see it.
+def of_tenant(path: Path, *, tenant: str, budget_s: float | None = None) -> Detection:
+    """Every layer of a file as one tenant may see it; ``budget_s`` bounds each search.
 
     Raises:
         UnreadableError: it is no picture, no clip and no recording.
@@ -44,7 +44,7 @@ def of_tenant(path: Path, *, tenant: str) -> Detection:
         path,
         carriers=[loaded.carrier(tenant)],
         anchors_pem=keyring().credential_chain().root_pem,
-        budget_s=BUDGET_S,
+        budget_s=BUDGET_S if budget_s is None else budget_s,
         max_decodes=DECODES,
     )
     others = [loaded.carrier(each) for each in jobs.tenants() if each != tenant]
@@ -55,7 +55,7 @@ def of_tenant(path: Path, *, tenant: str) -> Detection:
     return found
 
 
-def of_all(path: Path, *, budget_s: float) -> tuple[Detection, list[Timed]]:
+def of_all(path: Path, *, budget_s: float | None = None) -> tuple[Detection, list[Timed]]:
     """Every layer of a stranger's file with the keys of all tenants, and some of its frames, read by a child.
 
     A search that runs out of decodes is not complete.
@@ -64,7 +64,9 @@ def of_all(path: Path, *, budget_s: float) -> tuple[Detection, list[Timed]]:
         UnreadableError: it is no picture, no clip and no recording, or costs more than one file may.
     """
     keys = [loaded.carrier(tenant).keys for tenant in jobs.tenants()]
-    anchors, bounds = keyring().credential_chain().root_pem, Bounds(budget_s=budget_s, max_decodes=DECODES)
+    anchors, bounds = keyring().credential_chain().root_pem, Bounds(max_decodes=DECODES)
+    if budget_s is not None:
+        bounds = replace(bounds, budget_s=budget_s)
     try:
         return contained.detect(path, keys=keys, anchors_pem=anchors, bounds=bounds)
     except DecodeLimitError:  # more keys than may be tried

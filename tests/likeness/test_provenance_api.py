@@ -83,7 +83,7 @@ def test_a_photograph_is_asked_about(call, where, story):
 
 @pytest.fixture
 def traced(monkeypatch):
-    def trace(path, *, by):
+    def trace(path, *, by, budget_s=None):
         job = JOB if path.read_bytes() == b"ours" else ""
         match = Match.PRESENT if job else Match.ABSENT
         verdict = Verdict.OURS_ALTERED if job else Verdict.ABSENT
@@ -137,7 +137,7 @@ def test_the_command_traces_and_draws(tracing, tmp_path):
 
 
 def test_the_command_exits_2_for_what_cannot_be_read(tracing, tmp_path, monkeypatch):
-    def refuse(path, *, by):
+    def refuse(path, *, by, budget_s=None):
         raise UnreadableError("x.mp4 has no video or picture stream.")
 
     monkeypatch.setattr(provenance, "trace", refuse)

@@ -48,6 +48,7 @@ def register(verbs: Verbs) -> None:
     """Add the verbs."""
     tracing = add_verb(verbs, "trace", "Find the job, consent and proof behind a file.", trace)
     tracing.add_argument("file", type=Path, help="a picture, a clip or a recording")
+    tracing.add_argument("--budget", type=float, metavar="SECONDS", help="for each search (15)")
     tracing.add_argument("--overlay", type=Path, metavar="PNG", help="draw where the mark was found")
     add_account(tracing)
     finding = add_verb(verbs, "find", "Search the log: people, jobs, licences, models, files.", find)
@@ -80,7 +81,7 @@ def trace(args: argparse.Namespace, printer: Printer) -> Result:
     by = actor(args, "auditor", "legal", "operator")
     printer.progress(f"reading the marks of {args.file.name}")
     try:
-        found = provenance.trace(args.file, by=by)
+        found = provenance.trace(args.file, by=by, budget_s=args.budget)
     except UnreadableError as error:
         document = {"code": error.code, "message": str(error), "hint": error.hint}
         return Result(document, [f"{error}  [{error.code}]", error.hint], Exit.USAGE)

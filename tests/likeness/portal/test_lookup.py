@@ -56,7 +56,7 @@ def traced(monkeypatch):
     """Let the lookup give an answer; what it was asked is kept."""
     asked = SimpleNamespace(path=None, data=b"", answer=answer(), overlay=None)
 
-    def trace(path: Path, *, by):
+    def trace(path: Path, *, by, budget_s=None):
         asked.path, asked.data = path, path.read_bytes()
         return SimpleNamespace(as_json=lambda: asked.answer)
 
@@ -174,7 +174,7 @@ def test_the_job_of_another_tenant_is_not_named(sign_in, world, traced):
 
 
 def test_what_is_no_media_is_told_on_the_field(sign_in, traced, monkeypatch):
-    def refuse(path, *, by):
+    def refuse(path, *, by, budget_s=None):
         raise UnreadableError("not media")
 
     monkeypatch.setattr(provenance, "trace", refuse)
