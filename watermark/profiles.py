@@ -171,7 +171,7 @@ BORDERLESS = frozenset({"website"})
 """Channels that reach beyond their territory: who opens a public page is not known."""
 _TERRITORY = re.compile(r"[A-Z]{2}")
 _DENIES = re.compile(
-    r"非|不是|不含|没有|未经|未使用|无AI|真人|真实|实拍|本人出镜"
+    r"非\s*(?:AI|人工|生成|合成|机器)|不是|不含|没有|未经|未使用|无AI|真人|真实|实拍|本人出镜"
     r"|\b(?:no|not|non|never|without|real|authentic|genuine|human[- ]made)\b",
     re.IGNORECASE,
 )

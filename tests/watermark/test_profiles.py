@@ -124,6 +124,11 @@ def test_licence_adds_its_words_to_those_of_the_law():
     assert (more.text, more.raised_by) == ("AI生成 · 示范银行制作", ("licence",))
 
 
+@pytest.mark.parametrize("text", ["非凡银行制作", "Nordic Bank", "Note 7", "内部培训"])
+def test_words_that_only_look_like_a_denial_are_taken(text):
+    assert require(CN, SWAP, asked={"licence": Demand(text=text)}).text.endswith(text)
+
+
 def test_two_who_ask_for_different_languages_get_both():
     asked = {"operator": Demand(wording=Wording.CHINESE), "licence": Demand(wording=Wording.ENGLISH)}
     assert require(CN, SWAP, asked=asked).text == "AI生成 · AI GENERATED"
