@@ -68,7 +68,8 @@ class PresentationListView(APIView):
 class PresentationView(APIView):
     """One presentation, under the id that the client chose."""
 
-    serializer_classes = {"PUT": PresentRequestSerializer, "DELETE": None}
+    serializer_class = None
+    serializer_classes = {"PUT": PresentRequestSerializer}
 
     @extend_schema(responses=PresentationSerializer)
     def get(self, request: Request, client_id: str) -> Response:
