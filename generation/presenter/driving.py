@@ -48,7 +48,9 @@ class PuppetEngine:
     def frames(self, plate: Plate, layout: Layout, performance: Performance, *, fps: int) -> Iterator[Planes]:
         """See ``DrivingEngine``."""
         puppet = Puppet(plate.picture, plate.mesh)
-        stage = Stage(plate, layout, backdrop(layout, self._background), performance.cues)
+        stage = Stage(
+            plate, layout, backdrop(layout, self._background), performance.cues, moving=puppet.moving
+        )
         moved = performance.motion
         for at, shape in enumerate(performance.shapes):
             picture = puppet.frame(shape, blink=float(moved.blink[at]))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from generation.engine.look.matte import Alpha, foreground
 from generation.engine.media.colour import to_planes
 from generation.engine.types import Image, Planes, Points
+from generation.presenter.cutout import SURE, Cutout, Rectangle
 from generation.presenter.errors import SceneError
 from generation.presenter.subtitles import Cue
 
@@ -75,38 +76,37 @@ def backdrop(layout: Layout, picture: Image | None = None) -> Image:
 class Stage:
     """Draws frames of one layout; keeps buffers, so it is not thread-safe."""
 
-    def __init__(self, plate: Plate, layout: Layout, behind: Image, found: Sequence[Cue] = ()) -> None:
+    def __init__(
+        self,
+        plate: Plate,
+        layout: Layout,
+        behind: Image,
+        found: Sequence[Cue] = (),
+        *,
+        moving: Sequence[Rectangle] | None = None,
+    ) -> None:
+        """``moving``: the parts of the plate that change from frame to frame; all of it when not given."""
         if behind.shape != (layout.height_px, layout.width_px, 3):
             raise SceneError("The background has another size than the frame.")
-        self._layout, self._alpha = layout, _faded(plate.alpha)
-        self._own = foreground(plate.picture, plate.alpha)
-        self._edge = (self._alpha < 0.98)[..., None]
+        height, width = plate.picture.shape[:2]
+        own = foreground(plate.picture, plate.alpha)
+        alpha = _faded(plate.alpha)
+        own = np.where(alpha[..., None] < SURE, own, plate.picture)
+        self._cutout = Cutout(own, alpha, moving=[(0, 0, width, height)] if moving is None else moving)
         self._behind = to_planes(behind)
         self._box = _box(plate.picture, layout)
-        x0, y0, x1, y1 = self._box.frame
-        self._ground = np.ascontiguousarray(behind[y0:y1, x0:x1])
         self._scale = layout.height_px / 1080
         self._cues = [(cue, _subtitle(cue, layout)) for cue in found]
 
     def planes(self, picture: Image, *, roll_deg: float, shift: npt.ArrayLike, time_s: float) -> Planes:
         """One frame for the encoder; ``picture``: the plate's, articulated; ``shift`` in 1080-line pixels."""
         height, width = picture.shape[:2]
-        own = np.where(self._edge, self._own, picture)
-        layered = np.dstack([own, (self._alpha * 255 + 0.5).astype(np.uint8)])
         turn = cv2.getRotationMatrix2D((width / 2, height * 1.05), roll_deg, 1.0)
         box = self._box
         offset = np.asarray(shift, np.float64) * self._scale + (box.plate_x, box.plate_y)
-        turn = np.column_stack([turn[:, :2], turn[:, 2] + offset])
-        x0, y0, x1, y1 = box.frame
-        moved = cv2.warpAffine(layered, turn, (x1 - x0, y1 - y0), borderMode=cv2.BORDER_REPLICATE)
-        cover = moved[..., 3].astype(np.float32) / np.float32(255)
-        front = np.asarray(cv2.cvtColor(moved, cv2.COLOR_BGRA2BGR), np.uint8)
-        mixed = np.asarray(cv2.blendLinear(front, self._ground, cover, 1 - cover), np.uint8)
         out = Planes(y=self._behind.y.copy(), u=self._behind.u.copy(), v=self._behind.v.copy())
-        part = to_planes(mixed)
-        out.y[y0:y1, x0:x1] = part.y
-        out.u[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] = part.u
-        out.v[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2] = part.v
+        self._cutout.take(picture)
+        self._cutout.onto(out, box.frame, turn=np.column_stack([turn[:, :2], turn[:, 2] + offset]))
         for cue, drawn in self._cues:
             if cue.start_s <= time_s < cue.end_s:
                 drawn.blend(out)

@@ -40,6 +40,11 @@ class Lids:
     def __init__(self, picture: Image, face: Face) -> None:
         self._lids = [_lid(picture, face, eye) for eye in range(2)]
 
+    @property
+    def boxes(self) -> tuple[tuple[int, int, int, int], ...]:
+        """x0, y0, x1, y1 of both lids."""
+        return tuple(lid.box for lid in self._lids)
+
     def blink(self, picture: Image, amount: float) -> None:
         """Close the lids of a picture in place; ``amount`` 0 open to 1 shut."""
         for lid in self._lids:

@@ -54,6 +54,11 @@ class Puppet:
         self._lids = Lids(picture, self.face)
         self._blinking = False
 
+    @property
+    def moving(self) -> tuple[tuple[int, int, int, int], ...]:
+        """x0, y0, x1, y1 of everything in the picture that can change."""
+        return (self.face.roi, *self._lids.boxes)
+
     def frame(self, shape: npt.NDArray[np.float64], *, blink: float = 0.0) -> Image:
         """(h, w, 3) uint8 BGR of one articulation, (7,); the buffer is used again: copy it to keep it."""
         x0, y0, x1, y1 = self.face.roi

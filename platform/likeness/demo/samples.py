@@ -23,6 +23,12 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 }
 LANGUAGES = ("zh", "en")
 
+SCRIPTS: Mapping[str, str] = {
+    "zh": "您好，本示例由AI生成。100元起存，年利率1.5%。",
+    "en": "Hello, I am an AI-generated sample. You may begin with $50, at a rate of 1.85%.",
+}
+"""Each says what it is, an amount and a rate, with closed lips (b, p, m) in between."""
+
 _TEXTS: Mapping[str, str] = {
     "agreement": (
         "SAMPLE, signed by nobody. I allow the organisation to put my face onto footage of performers, "

@@ -11,17 +11,12 @@ from typing import TYPE_CHECKING, Any
 from generation import blobs
 from generation.presenter.errors import SpeechUnavailableError
 from likeness import follow
-from likeness.demo.samples import CHANNEL, PURPOSE
+from likeness.demo.samples import CHANNEL, PURPOSE, SCRIPTS
 
 if TYPE_CHECKING:
     from audit.events import Actor
     from generation.models import Presentation
 
-SCRIPTS: Mapping[str, str] = {
-    "zh": "您好，本示例由AI生成。100元起存，年利率1.5%。",
-    "en": "Hello, I am an AI-generated sample. You may begin with $50, at a rate of 1.85%.",
-}
-"""Each says what it is, an amount and a rate, with closed lips (b, p, m) in between."""
 LANDSCAPE = "landscape"
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from generation.engine.faces.models import FaceModels
 from generation.engine.look.matte import Matting, foreground
+from generation.engine.media.colour import from_planes, to_planes
 from generation.engine.types import Image
 from generation.engine.weights.registry import load_registry
+from generation.presenter.cutout import Cutout
 from generation.presenter.driving import PuppetEngine
 from generation.presenter.errors import FilmError, PlateRejectedError, SceneError
 from generation.presenter.film import write_film
@@ -159,3 +161,24 @@ def test_the_old_background_is_taken_out_of_the_edge() -> None:
     edge = found[270, 268:276]
     assert np.abs(edge - skin).mean() < 25
     assert np.abs(picture[270, 268:276].astype(float) - skin).mean() > 40
+
+
+@pytest.mark.parametrize("size", [(120, 90), (121, 91)])
+def test_a_cutout_is_laid_over_a_frame_like_its_colours(size: tuple[int, int]) -> None:
+    width, height = size
+    columns = np.linspace(40, 220, width, dtype=np.float32)[None].repeat(height, axis=0)
+    own = np.dstack([columns, columns[:, ::-1], np.full_like(columns, 90)]).astype(np.uint8)
+    alpha = np.clip(1.6 - np.abs(np.linspace(-2, 2, width, dtype=np.float32)), 0, 1)[None].repeat(height, 0)
+    ground = np.full((160, 200, 3), (150, 110, 60), np.uint8)
+    cutout = Cutout(own, alpha, moving=[(41, 31, 60, 50)])
+    changed = own.copy()
+    changed[31:50, 41:60] = 255
+    want = ground.astype(np.float32)
+    want[40 : 40 + height, 20 : 20 + width] += alpha[..., None] * (changed - want[40:, 20:][:height, :width])
+
+    frame = to_planes(ground)
+    cutout.take(changed)
+    cutout.onto(frame, (0, 0, 200, 160), turn=np.array([[1, 0, 20], [0, 1, 40]], np.float64))
+
+    seen = np.abs(from_planes(frame).astype(int) - want)[42 : 38 + height, 22 : 18 + width]
+    assert np.percentile(seen, 98) <= 4  # chroma is halved: only at the sharp border of the change it differs

@@ -1,0 +1,94 @@
+"""A person cut out, kept as the encoder's planes times their cover, so that a frame is one turn and one sum.
+
+Converting and blending colours again for every frame costs four times as much as moving the planes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from generation.engine.look.matte import Alpha
+from generation.engine.media.colour import to_planes
+from generation.engine.types import Image, Plane, Planes
+
+Rectangle = tuple[int, int, int, int]
+"""x0, y0, x1, y1; ends exclusive."""
+SURE = 0.98
+"""From this cover on a pixel is the person's alone and moves with the picture."""
+COVER = 3  # the channel
+
+
+class Cutout:
+    """The person of one plate; ``moving``: the parts of the picture that change from frame to frame.
+
+    Pictures are (h, w, 3) uint8 BGR, all of one size; ``own`` has the person's colours at the matte's edge.
+    """
+
+    def __init__(self, own: Image, alpha: Alpha, *, moving: Sequence[Rectangle]) -> None:
+        height, width = alpha.shape
+        even = ((0, height % 2), (0, width % 2))
+        self._own = np.pad(own, (*even, (0, 0)), "edge")
+        cover = np.pad(np.round(alpha * 255).astype(np.uint8), even, "edge")
+        self._sure = (cover >= SURE * 255).astype(np.uint8)
+        # four channels: OpenCV turns them faster than two, three, or twice one
+        self._whole = np.zeros((*cover.shape, 4), np.uint8)
+        self._whole[..., COVER] = cover
+        self._half = np.zeros((cover.shape[0] // 2, cover.shape[1] // 2, 4), np.uint8)
+        self._half[..., COVER] = _halved(cover)
+        self._moving = [(0, 0, cover.shape[1], cover.shape[0])]
+        self.take(own)
+        self._moving = [_even(each, width, height) for each in moving]
+
+    def take(self, picture: Image) -> None:
+        """Use the moving parts of this picture from now on."""
+        for x0, y0, x1, y1 in self._moving:
+            part = self._own[y0:y1, x0:x1].copy()
+            wide, tall = min(x1, picture.shape[1]) - x0, min(y1, picture.shape[0]) - y0
+            cv2.copyTo(picture[y0:y1, x0:x1], self._sure[y0 : y0 + tall, x0 : x0 + wide], part[:tall, :wide])
+            planes = to_planes(part)
+            whole = self._whole[y0:y1, x0:x1]
+            half = self._half[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2]
+            for into, at, plane in ((whole, 0, planes.y), (half, 0, planes.u), (half, 1, planes.v)):
+                cover = np.ascontiguousarray(into[..., COVER])
+                into[..., at] = cv2.multiply(plane, cover, scale=1 / 255)
+
+    def onto(self, out: Planes, box: Rectangle, *, turn: npt.NDArray[np.float64]) -> None:
+        """Lay the person over what stands in an even box of a frame; ``turn``: (2, 3) from plate to box."""
+        x0, y0, x1, y1 = box
+        whole = _turned(self._whole, turn, (x1 - x0, y1 - y0))
+        _lay(out.y[y0:y1, x0:x1], whole, 0)
+        # a sample of chroma lies between four of luma
+        half_turn = np.column_stack([turn[:, :2], (turn[:, :2] @ (0.5, 0.5) + turn[:, 2] - 0.5) / 2])
+        half = _turned(self._half, half_turn, ((x1 - x0) // 2, (y1 - y0) // 2))
+        for at, plane in enumerate((out.u, out.v)):
+            _lay(plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], half, at)
+
+
+def _even(box: Rectangle, width: int, height: int) -> Rectangle:
+    """The next even box that holds it; a plate's last odd row or column never moves."""
+    x0, y0, x1, y1 = box
+    return (
+        max(0, x0 // 2 * 2),
+        max(0, y0 // 2 * 2),
+        min((x1 + 1) // 2 * 2, width // 2 * 2),
+        min((y1 + 1) // 2 * 2, height // 2 * 2),
+    )
+
+
+def _halved(plane: Plane) -> Plane:
+    height, width = plane.shape
+    return np.asarray(cv2.resize(plane, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _turned(layers: Image, turn: npt.NDArray[np.float64], size: tuple[int, int]) -> Image:
+    return np.asarray(cv2.warpAffine(layers, turn, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _lay(part: Plane, front: Image, at: int) -> None:
+    """Channel ``at`` of what stands in front is already times its cover."""
+    behind = cv2.multiply(part, cv2.bitwise_not(cv2.extractChannel(front, COVER)), scale=1 / 255)
+    part[:] = cv2.add(behind, cv2.extractChannel(front, at))
