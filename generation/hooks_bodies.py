@@ -11,19 +11,27 @@ from generation.models import Delivery, Hook
 from generation.webhook import URL_CHARS
 
 
-class CallbackSerializer(serializers.Serializer[Any]):
-    """Where to tell how it ended."""
-
-    url = serializers.CharField(max_length=URL_CHARS, help_text="https, of a host that the operator listed.")
-    secret_ref = serializers.CharField(max_length=40, help_text="Id of the hook whose secret signs.")
+class PartSerializer(serializers.Serializer[Any]):
+    """A part of a body that refuses unknown fields; the parser does so at the top of a body only."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Its two fields; the parser refuses unknown ones at the top of a body only."""
+        """The declared fields.
+
+        Raises:
+            ValidationError: with every unknown key.
+        """
         if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
             raise serializers.ValidationError(
                 {name: ["This field does not exist."] for name in unknown}, code="unknown_field"
             )
         return super().to_internal_value(data)
+
+
+class CallbackSerializer(PartSerializer):
+    """Where to tell how it ended."""
+
+    url = serializers.CharField(max_length=URL_CHARS, help_text="https, of a host that the operator listed.")
+    secret_ref = serializers.CharField(max_length=40, help_text="Id of the hook whose secret signs.")
 
 
 def callback_of(data: dict[str, Any]) -> Callback | None:

@@ -17,6 +17,7 @@ from generation.errors import LeaseLostError
 CHUNKS = 7001
 JOBS = 7002
 PRESENTATIONS = 7004
+QUOTAS = 7005
 """First keys of the two-key advisory locks; both keys are int4."""
 _INT4 = 0x7FFF_FFFF
 
@@ -37,6 +38,12 @@ class Lease:
         """
         if _backend() != self.backend:
             raise LeaseLostError(f"The lease {self.space}/{self.key} was lost with its connection.")
+
+
+def queue_up(space: int, name: str) -> None:
+    """Go on when no other transaction counts under this name; the lock ends with the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [space, name])
 
 
 def chunk_key(chunk_id: int) -> int:

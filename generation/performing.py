@@ -22,7 +22,7 @@ from audit.events import Actor
 from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
-from generation import blobs, leases, loaded, presenting, services, speaking, transitions
+from generation import blobs, hooks, leases, loaded, presenting, services, speaking, transitions
 from generation.engine.look.matte import Matting
 from generation.engine.media.image import decode_image
 from generation.engine.types import Image
@@ -272,6 +272,7 @@ def _close(
     row.state, row.code, row.message, row.hint = state, code, message, hint_text
     row.finished, row.worker = timezone.now(), ""
     row.save()
+    hooks.presentation_ended(row)
 
 
 __all__ = ["matting", "packed", "perform", "presenting", "speech_engine"]

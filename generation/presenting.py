@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -25,12 +26,13 @@ from audit.events import Actor, GateDecided
 from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
-from generation import queueing, selectors, services, speaking
+from generation import hooks, leases, queueing, selectors, services, speaking
 from generation.errors import (
     ClientIdTakenError,
     JobStateError,
     NotFoundError,
     PresentInvalidError,
+    QuotaError,
     RefusedError,
     RoleError,
 )
@@ -70,6 +72,7 @@ class PresentRequest:
     format: str = "landscape"
     colour: str = "#3c6e96"
     subtitles: bool = True
+    callback: hooks.Callback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,8 @@ def present(request: PresentRequest, *, client_id: str, by: Actor) -> Presentati
         PresentInvalidError, PresenterError: the request or its script cannot be used; nothing is kept.
         NotFoundError: no such identity in this tenant.
         ClientIdTakenError: this id belongs to another request.
+        CallbackRefusedError: the address to be told is not called.
+        QuotaError: the tenant has as many in flight as it may have.
         RefusedError: the gate refuses; the presentation is kept as rejected and the decision logged.
     """
     if not by.has("requester"):
@@ -158,19 +163,27 @@ def cancel(client_id: str, *, by: Actor) -> Presentation:
     if not (by.has("requester") or by.has("operator")):
         raise RoleError("Only a requester or an operator may cancel a presentation.")
     row = selectors.presentation(client_id, tenant=by.tenant)
-    waiting = (PresentationState.QUEUED, PresentationState.DRIVING)
-    now = timezone.now()
-    stopped = Presentation.objects.filter(pk=row.pk, state__in=waiting).update(
-        state=PresentationState.CANCELLED, finished=now, touched=now
-    )
-    row.refresh_from_db()
-    if stopped:
+    if _stop(row):
         return row
     if row.job is None or row.job.state not in OPEN_STATES:
         raise JobStateError(f"Presentation {client_id} has ended.")
     services.cancel(row.job.pk, by=by)
     row.refresh_from_db()
     return row
+
+
+@transaction.atomic
+def _stop(row: Presentation) -> bool:
+    """Close a presentation that has no job yet; False when it has one, or has ended."""
+    now = timezone.now()
+    waiting = (PresentationState.QUEUED, PresentationState.DRIVING)
+    stopped = Presentation.objects.filter(pk=row.pk, state__in=waiting).update(
+        state=PresentationState.CANCELLED, finished=now, touched=now
+    )
+    row.refresh_from_db()
+    if stopped:
+        hooks.presentation_ended(row)
+    return bool(stopped)
 
 
 def layout_of(format_name: str, colour: str) -> Layout:
@@ -242,6 +255,8 @@ def _write(
     digest: str,
     by: Actor,
 ) -> Presentation:
+    if not reasons:
+        require_room(by.tenant)
     row = Presentation(
         tenant=by.tenant,
         client_id=client_id,
@@ -259,6 +274,7 @@ def _write(
         territory=request.territory,
         product=request.product,
         nonce=secrets.token_hex(16),
+        callback=hooks.require(request.callback, tenant=by.tenant),
         hits=[asdict(hit) for hit in reviewed.hits],
     )
     if reasons:
@@ -267,9 +283,24 @@ def _write(
         row.message = f"Refused: {', '.join(reasons)}."
     row.save(force_insert=True)
     audit.append(_decided(row, reviewed.script, reasons), actor=by)
-    if not reasons:
+    if reasons:
+        hooks.presentation_ended(row)
+    else:
         queueing.send_on_commit("drive", str(row.pk))
     return row
+
+
+def require_room(tenant: str, *, more: int = 1) -> None:
+    """Make sure that the tenant may have so many more in flight; held until the transaction ends.
+
+    Raises:
+        QuotaError: it may not.
+    """
+    leases.queue_up(leases.QUOTAS, tenant)
+    allowed = int(settings.LIKENESS_PRESENTATIONS_OPEN)
+    flying = selectors.open_presentations(tenant=tenant)
+    if flying + more > allowed:
+        raise QuotaError(f"{flying} presentations are in flight; the tenant may have {allowed} at once.")
 
 
 def _decided(row: Presentation, script: Script, reasons: Sequence[str]) -> GateDecided:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from generation import selectors
+from generation.hooks_bodies import CallbackSerializer, callback_of
 from generation.models import Presentation
 from generation.presenter.normalise import LENGTH_MAX, Language
 from generation.presenter.scene import SIZES
@@ -45,9 +46,11 @@ class PresentRequestSerializer(ScriptSerializer):
     colour = serializers.CharField(max_length=7, default="#3c6e96", help_text="Background: # and six digits.")
     subtitles = serializers.BooleanField(default=True, help_text="Burnt into the picture; side files always.")
 
+    callback = CallbackSerializer(required=False, help_text="Told how it ended; signed.")
+
     def request(self) -> PresentRequest:
         """The validated body as a value."""
-        data = dict(self.validated_data)
+        data = dict(self.validated_data) | {"callback": callback_of(self.validated_data)}
         return PresentRequest(identity_id=data.pop("identity"), performer_id=data.pop("performer"), **data)
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from generation import hooks, leases, queueing, transitions
+from generation import hooks, leases, queueing, summing, transitions
 from generation.models import (
     OPEN_STATES,
     Chunk,
@@ -34,6 +34,7 @@ def reap() -> int:
     """Send again what a dead worker left or the broker lost; gives how many messages went out."""
     sent = _running_chunks() + _queued_chunks() + _presentations() + hooks.send_due()
     sent += sum(_whole_jobs(state) for state in STEPS)
+    summing.settle()
     for folder in transitions.stale_scratch():
         shutil.rmtree(folder, ignore_errors=True)
     return sent

@@ -15,7 +15,16 @@ from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from generation import blobs
 from generation.errors import NotFoundError
-from generation.models import OPEN_STATES, Chunk, Export, Job, JobState, Media, Presentation
+from generation.models import (
+    OPEN_STATES,
+    Chunk,
+    Export,
+    Job,
+    JobState,
+    Media,
+    Presentation,
+    PresentationState,
+)
 
 MAX_PAGE = 200
 _TENANTS = """
@@ -243,6 +252,13 @@ def presentation_state(row: Presentation) -> str:
     ended = {"done": "succeeded", "refused": "rejected"}
     state = str(row.job.state)
     return "running" if row.job.state in OPEN_STATES else ended.get(state, state)
+
+
+def open_presentations(*, tenant: str) -> int:
+    """How many presentations of the tenant are in flight."""
+    driving = Q(state__in=[PresentationState.QUEUED, PresentationState.DRIVING])
+    generating = Q(state=PresentationState.GENERATING, job__state__in=OPEN_STATES)
+    return Presentation.objects.filter(driving | generating, tenant=tenant).count()
 
 
 DRIVING_SHARE = 0.4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from generation import api, hooks_api, presenting_api, statutory_api
+from generation import api, hooks_api, presenting_api, statutory_api, variants_api
 
 urlpatterns = [
     path("media/", api.MediaListView.as_view(), name="api-media-list"),
@@ -37,6 +37,7 @@ urlpatterns = [
     path(
         "presentations/<str:client_id>/", presenting_api.PresentationView.as_view(), name="api-presentation"
     ),
+    path("presentations/<str:client_id>/variants", variants_api.VariantsView.as_view(), name="api-variants"),
     path(
         "presentations/<str:client_id>/files/<str:kind>",
         presenting_api.PresentationFileView.as_view(),
