@@ -18,6 +18,7 @@ from audit.events import Actor
 from consent.errors import ConsentError
 from generation.engine.errors import EngineError
 from generation.errors import GenerationError
+from generation.presenter.errors import PresenterError
 from likeness.accounts.roles import Role
 from likeness.api import status_of
 from likeness.errors import LikenessError
@@ -25,7 +26,15 @@ from likeness.portal import access, failures
 from likeness.portal.wording.faults import explain
 from watermark.errors import WatermarkError
 
-DOMAIN_ERRORS = (AuditError, ConsentError, EngineError, GenerationError, LikenessError, WatermarkError)
+DOMAIN_ERRORS = (
+    AuditError,
+    ConsentError,
+    EngineError,
+    GenerationError,
+    LikenessError,
+    PresenterError,
+    WatermarkError,
+)
 """The error roots of the packages: each has a stable code and a hint."""
 HTTP_NOT_FOUND = 404
 

@@ -6,6 +6,7 @@ from django.urls import path
 
 from likeness.portal import (
     audit,
+    batch_pages,
     check,
     consent,
     erasure,
@@ -17,8 +18,10 @@ from likeness.portal import (
     provenance,
     search,
     session,
+    studio,
     timestamps,
     verify,
+    videos,
 )
 
 urlpatterns = [
@@ -45,6 +48,25 @@ urlpatterns = [
     path("identities/<slug:identity_id>/erase/", erasure.IdentityEraseView.as_view(), name="identity-erase"),
     path(
         "identities/<slug:identity_id>/erased/", erasure.IdentityErasedView.as_view(), name="identity-erased"
+    ),
+    path("studio/", studio.StudioView.as_view(), name="studio"),
+    path("studio/new/", studio.PresentationCreateView.as_view(), name="presentation-create"),
+    path("studio/review/", studio.StudioReviewView.as_view(), name="studio-review"),
+    path("studio/see/", studio.StudioSeeView.as_view(), name="studio-see"),
+    path("studio/hear/", studio.StudioHearView.as_view(), name="studio-hear"),
+    path("studio/table/", batch_pages.BatchCreateView.as_view(), name="presentation-batch"),
+    path(
+        "studio/table/<slug:batch>/", batch_pages.BatchDetailView.as_view(), name="presentation-batch-detail"
+    ),
+    path("videos/", videos.PresentationListView.as_view(), name="presentation-list"),
+    path("videos/<slug:client_id>/", videos.PresentationDetailView.as_view(), name="presentation-detail"),
+    path(
+        "videos/<slug:client_id>/cancel/", videos.PresentationCancelView.as_view(), name="presentation-cancel"
+    ),
+    path(
+        "videos/<slug:client_id>/<slug:kind>/",
+        videos.PresentationFileView.as_view(),
+        name="presentation-file",
     ),
     path("jobs/", generation.JobListView.as_view(), name="job-list"),
     path("jobs/new/", generation.JobCreateView.as_view(), name="job-create"),

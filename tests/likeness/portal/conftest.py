@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from consent import erasure, services
-from generation.models import Job, Media
+from generation.models import Job, Media, Presentation
 from tests.consent import fakes
 from tests.consent.samples import make_terms
 
@@ -83,7 +83,13 @@ def world(people) -> SimpleNamespace:
         return person
 
     return SimpleNamespace(
-        by=by, enrol=enrol, submit=submit, activate=activate, erased=erased, job=make_job(by)
+        by=by,
+        enrol=enrol,
+        submit=submit,
+        activate=activate,
+        erased=erased,
+        job=make_job(by),
+        presentation=make_presentation(by),
     )
 
 
@@ -125,6 +131,35 @@ def make_job(by: dict[str, Any]) -> Callable[..., Job]:
         )
         marks = {"marking": MARKING, "labelling": LABELLING}
         return Job.objects.create(tenant=tenant, state=state, media=media, **marks | fields | values)
+
+    return make
+
+
+def make_presentation(by: dict[str, Any]) -> Callable[..., Presentation]:
+    """Presentations in any state; from ``generating`` on with a job."""
+    count = iter(range(1, 1000))
+
+    def make(state: str = "queued", **values: Any) -> Presentation:
+        blob = storages["blobs"].put(io.BytesIO(b"WEBVTT\n"))
+        fields: dict[str, Any] = {
+            "client_id": f"video-{next(count)}",
+            "requester": by["requester"].id,
+            "identity_id": "idn_" + "0" * 16,
+            "performer_id": "idn_" + "1" * 16,
+            "script": "您好。您的余额为¥1,234.56。",
+            "kind": "text",
+            "language": "zh",
+            "voice": "sample-zh",
+            "purpose": "product_explainer",
+            "channel": "branch_screen",
+            "territory": "CN",
+            "scene": {"format": "preview", "colour": "#3c6e96", "subtitles": True},
+        }
+        if state in ("failed", "rejected"):
+            fields |= {"code": "text.promise", "reasons": ["text.promise"], "finished": timezone.now()}
+        if values.get("job") is not None:
+            fields |= {"srt_sha256": blob, "vtt_sha256": blob}
+        return Presentation.objects.create(tenant="demo", state=state, **fields | values)
 
     return make
 

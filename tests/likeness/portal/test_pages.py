@@ -29,6 +29,11 @@ PAGES = {
     "erasure-list": {"legal"},
     "identity-erase": {"legal"},
     "identity-erased": {"legal"},
+    "studio": {"requester"},
+    "presentation-batch": {"requester"},
+    "presentation-list": ALL,
+    "presentation-detail": ALL,
+    "presentation-file": ALL,
     "job-list": ALL,
     "job-create": {"requester"},
     "job-detail": ALL,
@@ -48,6 +53,11 @@ PAGES = {
 CHANGES = {
     "consent-approve": REVIEWERS,
     "consent-reject": REVIEWERS,
+    "presentation-create": {"requester"},
+    "presentation-cancel": {"requester", "operator"},
+    "studio-review": {"requester"},
+    "studio-see": {"requester"},
+    "studio-hear": {"requester"},
     "job-cancel": {"requester", "operator"},
     "job-download": ALL - {"operator"},
     "block-remove": {"legal"},
@@ -63,7 +73,8 @@ WITH_LOG = {
     "log-disclose",
     "timestamp",
     "provenance-evidence",
-}  # test_audit: they need a running log
+    "presentation-batch-detail",
+}  # test_audit, test_studio: they need a running log, or a table that was sent
 
 
 @pytest.fixture
@@ -73,6 +84,11 @@ def address(world):
     def give(name: str) -> str:
         if name.startswith("job-") and name not in ("job-list", "job-create"):
             return reverse(name, args=[world.job("done").id])
+        if name in ("presentation-detail", "presentation-cancel"):
+            return reverse(name, args=[world.presentation().client_id])
+        if name == "presentation-file":
+            made = world.presentation("generating", job=world.job("done"))
+            return reverse(name, args=[made.client_id, "srt"])
         if name.startswith("consent-") and name not in ("consent-list", "consent-submit"):
             return reverse(name, args=[world.submit().id])
         if name == "identity-erased":

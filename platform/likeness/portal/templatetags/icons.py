@@ -7,6 +7,10 @@ PATHS: dict[str, str] = {
     "review": '<path d="M8 4.5h8v3H8z"/><path d="M8 6H5.5v14h13V6H16"/><path d="m9 13.5 2.2 2.2 4-4.4"/>',
     "person": '<circle cx="12" cy="8.5" r="3.7"/><path d="M4.8 20c.6-4 3.4-6.2 7.2-6.2s6.6 2.2 7.2 6.2"/>',
     "licence": '<path d="M6 3.5h8.5L18.5 8v12.5H6zM14 3.5V8.5h4.5M9 12h6M9 15.5h3.5"/>',
+    "speech": '<path d="M4 5h16v10.5h-8.5L7 19.5v-4H4z"/><path d="M8 9h8M8 12h5"/>',
+    "sound": '<path d="M4.5 9.5v5h3.2l4.3 3.6V5.9L7.7 9.5z"/>'
+    '<path d="M15.3 9.3a4 4 0 0 1 0 5.4M17.7 6.8a7.4 7.4 0 0 1 0 10.4"/>',
+    "table": '<rect x="4" y="5" width="16" height="14" rx="1.5"/><path d="M4 9.7h16M4 14.3h16M10 9.7V19"/>',
     "film": '<rect x="3.5" y="5.5" width="17" height="13" rx="2"/><path d="m10.3 9.3 4.4 2.7-4.4 2.7z"/>',
     "search": '<circle cx="10.8" cy="10.8" r="6.3"/><path d="m15.5 15.5 5 5"/>',
     "log": '<path d="M5 6h14M5 12h14M5 18h9"/><circle cx="18.5" cy="18" r="1.6"/>',

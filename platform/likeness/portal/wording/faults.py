@@ -45,6 +45,62 @@ EXPLAINED: dict[str, tuple[Any, Any]] = {
     "vault.unavailable": (_("The key store does not answer."), _("Tell the operator, then try again.")),
     "role.missing": (_("Your role does not include this."), _("Ask an operator for the role.")),
     "job_finished": (_("The job is already over."), _("Look at its state below.")),
+    "script_empty": (_("There is nothing to say."), _("Write at least one word that can be spoken.")),
+    "script_too_long": (
+        _("The script is longer than one video: at most 20,000 characters."),
+        _("Split it into several videos."),
+    ),
+    "script_ambiguous": (
+        _("An amount, a date or a time here cannot be read with certainty."),
+        _("Write it out, or say how to read it with <say-as> or <sub>."),
+    ),
+    "script_character": (
+        _("A character here cannot be spoken: it is invisible, unknown or steers the text."),
+        _("Remove it, or write in words what is meant."),
+    ),
+    "script_invalid": (_("The script cannot be spoken as it stands."), _("Change the place that is marked.")),
+    "ssml_invalid": (
+        _("The markup is not understood."),
+        _("Use speak, p, s, break, prosody, mark, bookmark, say-as, sub, phoneme, lang and voice."),
+    ),
+    "voice_missing": (_("This voice does not speak the language."), _("Choose another voice or language.")),
+    "tts_unavailable": (_("No speech engine is installed."), _("Tell the operator.")),
+    "tts_failed": (
+        _("The script was not spoken: the speech engine failed."),
+        _("Try again, then tell the operator."),
+    ),
+    "plate_rejected": (
+        _("The performer's portrait cannot be driven."),
+        _("Use a frontal, sharp portrait with the lips closed or a slight smile."),
+    ),
+    "scene_invalid": (
+        _("The person or a subtitle does not fit the picture."),
+        _("Choose another format, or write shorter sentences."),
+    ),
+    "driving_failed": (
+        _("The driving video could not be written."),
+        _("Tell the operator; the disk may be full."),
+    ),
+    "sync_unmeasured": (
+        _("Mouth and sound of the finished file could not be measured, so it does not go out."),
+        _("Use another portrait of the performer."),
+    ),
+    "sync_out_of_bounds": (
+        _("Mouth and sound of the finished file do not agree, so it does not go out."),
+        _("Try another portrait of the performer, or a slower script."),
+    ),
+    "presentation_invalid": (
+        _("Something in the form is not known."),
+        _("Load the page again and choose anew."),
+    ),
+    "client_id_taken": (
+        _("This id belongs to another script already."),
+        _("Choose a new id, or send the same script again."),
+    ),
+    "preview.too_many": (
+        _("Too many previews in a minute."),
+        _("Wait a minute; the video itself can be asked for at any time."),
+    ),
     "check.too_many": (
         _("Too many files are being checked just now."),
         _("Wait a minute, then try again."),

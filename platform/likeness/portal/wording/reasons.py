@@ -92,7 +92,45 @@ REASONS: dict[str, tuple[Any, Any]] = {
     ),
     "target.no_face": (_("There is no face in the footage."), _("Use footage of a performer.")),
     "target.ambiguous": (_("There is more than one person in the footage."), _("Use footage of one person.")),
-    "performer.no_release": (_("The person in the footage has not released their performance."), _RELEASE),
+    "performer.no_release": (_("The performer has not released their performance for this."), _RELEASE),
+    "voice.no_licence": (
+        _("No licence allows this voice."),
+        _("Choose a sample voice, or submit a licence for the voice."),
+    ),
+    "text.promise": (
+        _("This promises a return or a safety that nobody may promise."),
+        _("Leave it out, or say what the product really offers, with its risk."),
+    ),
+    "text.fraud": (
+        _("This is what fraudsters say, so a teller must not."),
+        _("Leave it out. To warn of it, say what customers should do instead."),
+    ),
+    "text.insult": (_("This insults somebody."), _("Leave it out.")),
+    "text.licence": (_("The person's licence rules this out."), _("Leave it out, or change the licence.")),
+    "text.rate": (
+        _("A rate of return is named as if it were certain."),
+        _("Leave the number out, or have it approved as a product text elsewhere."),
+    ),
+    "text.phone": (
+        _("This is the number of a private phone."),
+        _("Name the bank's own hotline instead."),
+    ),
+    "text.card": (
+        _("This looks like the number of a card or an account."),
+        _("Say only its last four digits."),
+    ),
+    "text.link": (
+        _("This leads out of the video: an address or a code to scan."),
+        _("Name the bank's own app or branch instead."),
+    ),
+    "text.account": (
+        _("This names an account of a messenger."),
+        _("Name the bank's own hotline or app instead."),
+    ),
+    "text.review": (
+        _("Words here need a person's judgement, so the script is held."),
+        _("Say it in other words."),
+    ),
     "gate.missing_fact": (_("The gate could not learn everything it needs to know."), _TRY_AGAIN),
     "gate.error": (_("The gate could not decide, and so it refused."), _TRY_AGAIN),
     "gate.no_rules": (_("The gate has no rules, and so it refused."), _("Tell the operator.")),

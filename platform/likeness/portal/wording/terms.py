@@ -107,6 +107,13 @@ TABLES: dict[str, dict[str, Any]] = {
         "US-TN": _("Tennessee"),
         "DK": _("Denmark"),
     },
+    "format": {
+        "landscape": _("Landscape, 1080p"),
+        "portrait": _("Portrait, 1080p"),
+        "square": _("Square, 1080"),
+        "preview": _("Draft, 720p"),
+    },
+    "writing": {"text": pgettext_lazy("writing", "Plain text"), "ssml": "SSML"},
     "profile": {
         "cn": _("China"),
         "eu": _("European Union"),

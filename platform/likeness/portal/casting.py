@@ -1,0 +1,60 @@
+"""Whom the studio offers: people whose licence lets them be shown speaking, and released performers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from consent import selectors as consents
+from consent.catalogue import Operation
+from consent.errors import ConsentError
+from generation.presenter.voices import voices
+
+OPERATIONS = {"likeness": Operation.LIP_SYNC, "performer": Operation.PERFORMANCE}
+VOICES = {
+    "": _("The usual voice of the language"),
+    "sample-zh": _("Sample voice, Mandarin (nobody's)"),
+    "sample-en": _("Sample voice, English (nobody's)"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Castable:
+    """Somebody with a licence in force for the studio's operation."""
+
+    id: str
+    name: str
+
+
+def tellers(tenant: str) -> tuple[Castable, ...]:
+    """Whose face may be shown speaking."""
+    return tuple(_castable(tenant, kind="likeness"))
+
+
+def performers(tenant: str) -> tuple[Castable, ...]:
+    """Whose portrait may be driven."""
+    return tuple(_castable(tenant, kind="performer"))
+
+
+def voice_choices() -> list[tuple[str, Any]]:
+    """Voices with their words; one that has none is shown by its id."""
+    return [("", VOICES[""]), *((each, VOICES.get(each, each)) for each in voices())]
+
+
+def _castable(tenant: str, *, kind: str) -> Iterator[Castable]:
+    people = {row.id: row for row in consents.identities(tenant=tenant) if row.kind == kind}
+    seen = set()
+    for row in consents.consents(tenant=tenant, state="active"):
+        person = people.get(row.identity_id)
+        if person is None or person.id in seen:
+            continue
+        try:
+            grant = consents.document(row.id, tenant=tenant).document["grant"]
+        except ConsentError:  # one that cannot be read allows nothing
+            continue
+        if str(OPERATIONS[kind]) in grant["operations"]:
+            seen.add(person.id)
+            yield Castable(person.id, str(person.name))

@@ -1,0 +1,81 @@
+"""Words of the studio: what a reviewer should look at, and how well mouth and sound agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from generation.presenter.sync import Bounds
+
+NOTICES: dict[str, tuple[Any, Any]] = {
+    "script_reading": (
+        gettext_lazy("This has more than one reading."),
+        gettext_lazy("Look at the spoken form; write it out if another reading is meant."),
+    ),
+    "script_emoji": (
+        gettext_lazy("This sign is not spoken."),
+        gettext_lazy("Remove it, or leave it silent."),
+    ),
+}
+_LINE_OF = {"sound.shift": "shift"}
+_READ_AS = re.compile(r".* is read as '(.*?)': .*", re.DOTALL)
+
+
+def notice(code: str, message: str) -> tuple[str, str]:
+    """A notice in the reader's language; one without an entry keeps the presenter's own words."""
+    if code not in NOTICES:
+        return message, ""
+    sentence, hint = (str(words) for words in NOTICES[code])
+    if match := _READ_AS.fullmatch(message):
+        sentence += " " + _("It will be said as “%(said)s”.") % {"said": match[1]}
+    return sentence, hint
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One line of the sync report; ``tone`` good or bad, ``value`` as a person reads it."""
+
+    tone: str
+    label: str
+    value: str
+
+
+def sync_words(report: Mapping[str, Any] | None) -> tuple[Measured, ...]:
+    """A finished file's sync report in words; empty when there is none."""
+    if not report:
+        return ()
+    bounds = Bounds.swapped()
+    follow = _("%(r)s of 1, at least %(least)s")
+
+    def agreement(name: str, least: float) -> str:
+        return follow % {"r": f"{report[name]['r']:.2f}", "least": f"{least:.2f}"}
+
+    counted, largest = _("%(held)d of %(all)d"), _("%(n)s, at most %(most)s")
+    rows = (
+        ("landmarks", _("Lips follow the words"), agreement("landmarks", bounds.landmarks)),
+        ("pixels", _("Seen again in the pixels"), agreement("pixels", bounds.pixels)),
+        ("sound", _("Lips follow the loudness"), agreement("sound", bounds.sound)),
+        (
+            "closures",
+            _("Lips meet at b, p and m"),
+            counted % {"held": report["closures_held"], "all": report["closures"]},
+        ),
+        (
+            "silences",
+            _("Mouth rests in silences"),
+            counted % {"held": report["silences_held"], "all": report["silences"]},
+        ),
+        (
+            "rest",
+            _("Lips apart at rest"),
+            largest % {"n": f"{report['rest']:.3f}", "most": f"{bounds.rest:.2f}"},
+        ),
+        ("shift", _("Sound against the plan"), _("%(n)s ms") % {"n": f"{report['shift_ms']:.0f}"}),
+    )
+    missed = {_LINE_OF.get(code, code.partition(".")[0]) for code in report.get("failed", ())}
+    return tuple(Measured("bad" if name in missed else "good", label, value) for name, label, value in rows)

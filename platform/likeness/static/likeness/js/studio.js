@@ -1,0 +1,132 @@
+/* The studio: marks in the script, a picture while typing pauses, sound on request. Forms work without it. */
+"use strict";
+
+const form = document.getElementById("composer");
+const script = form.querySelector("textarea");
+const ink = form.querySelector(".ink");
+const monitor = form.querySelector(".monitor");
+const told = { caption: monitor.querySelector("figcaption"), picture: monitor.querySelector("img") };
+const hearing = document.getElementById("hear");
+const player = form.querySelector("audio");
+const idle = told.caption.textContent;
+let seen = "";
+let looking = null;
+
+/** Places count characters as the server does, not UTF-16 units. */
+const signs = (text) => Array.from(text);
+const units = (text, count) => signs(text).slice(0, count).join("").length;
+
+function drawInk(marks) {
+  const text = signs(script.value);
+  const tones = new Array(text.length).fill("");
+  for (const tone of ["info", "warn", "bad"]) {
+    for (const mark of marks) if (mark.tone === tone) tones.fill(tone, mark.start, mark.end);
+  }
+  ink.replaceChildren();
+  for (let at = 0; at < text.length;) {
+    let end = at;
+    while (end < text.length && tones[end] === tones[at]) end += 1;
+    const part = document.createElement(tones[at] ? "mark" : "span");
+    part.className = tones[at];
+    part.textContent = text.slice(at, end).join("");
+    ink.append(part);
+    at = end;
+  }
+  ink.append("\n");
+  ink.scrollTop = script.scrollTop;
+}
+
+/** Ask for a preview of what stands in the form; gives the blob, or the words that stand against it. */
+async function ask(address, signal) {
+  const answer = await fetch(address, { method: "POST", body: new FormData(form), signal });
+  if (answer.ok) return { blob: await answer.blob() };
+  const words = (answer.headers.get("Content-Type") || "").includes("json") ? await answer.json() : null;
+  return { words: words ? `${words.sentence} ${words.hint}` : monitor.dataset.lost };
+}
+
+function stateOf() {
+  const data = new FormData(form);
+  data.delete("client_id");
+  return JSON.stringify(Array.from(data.entries()));
+}
+
+async function see() {
+  const now = stateOf();
+  if (now === seen) return;
+  if (looking) looking.abort();
+  looking = new AbortController();
+  monitor.classList.add("busy");
+  try {
+    const { blob, words } = await ask(monitor.dataset.see, looking.signal);
+    if (words) { hide(words); return; }
+    seen = now;
+    URL.revokeObjectURL(told.picture.src);
+    told.picture.src = URL.createObjectURL(blob);
+    told.picture.hidden = false;
+    told.caption.textContent = "";
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    hide(monitor.dataset.lost);
+  }
+  monitor.classList.remove("busy");
+}
+
+function hide(words) {
+  seen = "";
+  told.picture.hidden = true;
+  told.caption.textContent = words;
+  monitor.classList.remove("busy");
+}
+
+async function hear() {
+  const words = hearing.querySelector("span");
+  const before = words.textContent;
+  hearing.disabled = true;
+  words.textContent = hearing.dataset.busy;
+  try {
+    const found = await ask(monitor.dataset.hear);
+    if (found.words) {
+      told.caption.textContent = found.words;
+    } else {
+      URL.revokeObjectURL(player.src);
+      player.src = URL.createObjectURL(found.blob);
+      player.hidden = false;
+      await player.play().catch(() => {}); /* the person presses play where the browser wants that */
+    }
+  } catch (error) {
+    told.caption.textContent = monitor.dataset.lost;
+  }
+  words.textContent = before;
+  hearing.disabled = false;
+}
+
+/** What the panel learned: draw it into the script, and look only when nothing stands against it. */
+function learned() {
+  const found = document.querySelector("#reading .told");
+  if (!found) return;
+  drawInk(JSON.parse(found.dataset.marks || "[]"));
+  const clean = "clean" in found.dataset;
+  const cast = form.elements.identity.value && form.elements.performer.value;
+  hearing.disabled = !(clean && cast);
+  document.getElementById("render").disabled = !clean;
+  if (clean && cast) see();
+  else { if (looking) looking.abort(); hide(idle); }
+}
+
+function shape() {
+  const chosen = form.querySelector('[name="format"]:checked');
+  monitor.dataset.format = chosen ? chosen.value : "landscape";
+}
+
+script.addEventListener("scroll", () => { ink.scrollTop = script.scrollTop; });
+script.addEventListener("input", () => drawInk([]));
+form.addEventListener("change", shape);
+hearing.addEventListener("click", hear);
+document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "reading") learned(); });
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-from]");
+  if (!button) return;
+  script.focus();
+  script.setSelectionRange(units(script.value, +button.dataset.from), units(script.value, +button.dataset.to));
+});
+shape();
