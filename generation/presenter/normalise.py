@@ -175,7 +175,7 @@ def _by_rule(text: str, at: int, language: Language, notices: list[Notice]) -> P
             said = rule.read(match)
         except UnclearError as error:
             raise ScriptAmbiguousError(
-                f"{match[0]!r} at character {at + 1} cannot be read: {error}.",
+                f"{match[0]!r} cannot be read: {error}.",
                 start=at,
                 end=match.end(),
                 readings=error.readings,
@@ -198,11 +198,9 @@ def _copied(text: str, at: int, language: Language, notices: list[Notice]) -> Pi
         return _emoji(text, at, notices)
     category = unicodedata.category(sign)
     if category in _NEVER:
-        raise ScriptCharacterError(
-            f"Character {at + 1} is U+{ord(sign):04X}, which is invisible or undefined.", start=at, end=at + 1
-        )
+        raise ScriptCharacterError(f"U+{ord(sign):04X} is invisible or undefined.", start=at, end=at + 1)
     if category[0] == "S":
-        raise ScriptCharacterError(f"Character {at + 1}, {sign!r}, has no spoken form.", start=at, end=at + 1)
+        raise ScriptCharacterError(f"{sign!r} has no spoken form.", start=at, end=at + 1)
     return Piece(sign, at, at + 1, "")
 
 

@@ -12,8 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from generation.presenter.errors import ScriptEmptyError, ScriptTooLongError, SsmlInvalidError
-from generation.presenter.normalise import LENGTH_MAX, Language, Notice, Piece, normalise, say_as
+from generation.presenter.errors import (
+    ScriptEmptyError,
+    ScriptError,
+    ScriptTooLongError,
+    SsmlInvalidError,
+)
+from generation.presenter.normalise import LENGTH_MAX, Language, Notice, Piece, Reading, normalise, say_as
 from generation.presenter.ssml import Border, Item, Mark, Pause, Prosody, Style, Text, parse
 
 PARAGRAPH_S = 0.5
@@ -174,12 +179,22 @@ def _runs(item: Text, offset: int, notices: list[Notice]) -> list[Run]:
     if not any(map(str.isalnum, spoken)):
         copied = tuple(Piece(sign, offset + at, offset + at + 1, "") for at, sign in enumerate(item.text))
         return _by_language(copied, style)
-    reading = normalise(spoken, language=style.language)
+    reading = _reading(spoken, style, whole)
     if style.alias:
         return _by_language((Piece(reading.spoken, *whole, "sub"),), style)
     notices += [replace(each, start=each.start + offset, end=each.end + offset) for each in reading.notices]
     moved = (replace(each, start=each.start + offset, end=each.end + offset) for each in reading.pieces)
     return _by_language(tuple(moved), style)
+
+
+def _reading(spoken: str, style: Style, whole: tuple[int, int]) -> Reading:
+    """The normalised words; what is wrong with them is placed in the script, not in the sentence."""
+    try:
+        return normalise(spoken, language=style.language)
+    except ScriptError as error:
+        inside = (error.start + whole[0], error.end + whole[0]) if error.end else whole
+        error.start, error.end = whole if style.alias else inside
+        raise
 
 
 def _by_language(pieces: Sequence[Piece], style: Style) -> list[Run]:

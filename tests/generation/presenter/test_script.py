@@ -8,6 +8,7 @@ from generation.presenter.errors import (
     PresenterError,
     ScriptAmbiguousError,
     ScriptEmptyError,
+    ScriptError,
     ScriptTooLongError,
     SsmlInvalidError,
 )
@@ -188,3 +189,19 @@ def test_any_markup_is_read_or_refused_by_name(source: str) -> None:
         ssml(f"<speak>{source}</speak>")
     except PresenterError as error:
         assert error.code  # noqa: PT017  either outcome is right
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "place"),
+    [
+        ("您好。\n还款¥12,34.5。", Kind.TEXT, (7, 14)),
+        ("您好。您\u202e好", Kind.TEXT, (4, 5)),
+        ("<speak>您好。<s>还款¥12,34.5。</s></speak>", Kind.SSML, (5, 12)),
+        ("<speak>您好。<sub alias='¥12,34.5'>还款</sub></speak>", Kind.SSML, (3, 5)),
+    ],
+)
+def test_an_error_is_placed_in_the_whole_script(source: str, kind: Kind, place: tuple[int, int]) -> None:
+    with pytest.raises(ScriptError) as raised:
+        read(source, language=Language.ZH, kind=kind)
+
+    assert (raised.value.start, raised.value.end) == place
