@@ -196,7 +196,7 @@ def test_any_markup_is_read_or_refused_by_name(source: str) -> None:
     [
         ("您好。\n还款¥12,34.5。", Kind.TEXT, (7, 14)),
         ("您好。您\u202e好", Kind.TEXT, (4, 5)),
-        ("<speak>您好。<s>还款¥12,34.5。</s></speak>", Kind.SSML, (5, 12)),
+        ("<speak>您好。<s>还款¥12,34.5。</s></speak>", Kind.SSML, (6, 13)),
         ("<speak>您好。<sub alias='¥12,34.5'>还款</sub></speak>", Kind.SSML, (3, 5)),
     ],
 )
