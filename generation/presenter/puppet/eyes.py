@@ -1,4 +1,8 @@
-"""Lids that close with their own skin: the skin above the eye is drawn down column by column."""
+"""Lids that close with skin: drawn down from above the eye, or up from below it where glasses leave none.
+
+Works column by column between four lines: the ceiling (brow or the rim of a pair of glasses), the upper lid,
+the lower lid, and the edge of the lid as it closes. Nothing above the ceiling is touched.
+"""
 
 from __future__ import annotations
 
@@ -15,23 +19,30 @@ from generation.presenter.puppet.geometry import Face
 Floats = npt.NDArray[np.float32]
 SEEN = 0.02
 """A blink below this is none."""
-LASH = 18
 EDGE_TOO_LOW = 0.22  # of the way from the lid to the brow: the network's lid edge sits under the lashes
-SKIN_BELOW = (119, 348)
+CORNER = 0.10  # of an eye's width: the lid fades out about so far beyond a corner, where the lashes end
+UNLIKE_SKIN = 0.62, 1.30
+"""Luma over that of the skin about the eye: a rim or a reflection is outside of it, and stops the lid."""
+RIM_SHARE = 0.5  # of the columns: less is lashes, not glasses
+LASH_SHARE, LASH_GAIN = 0.55, 1.6
 
 
 @dataclass(frozen=True, slots=True)
 class _Lid:
-    """One eye: its box, its pixels, and by column the lid's, lower lid's and brow's rows."""
+    """One eye: its box, its pixels, and by column the lid's, lower lid's and ceiling's rows.
+
+    ``above``: how much of the lid is drawn down from above it, the rest is the skin below, mirrored.
+    """
 
     box: tuple[int, int, int, int]
     still: Image
     upper: Floats
     lower: Floats
-    brow: Floats
+    ceiling: Floats
+    above: Floats
     fade: Floats
     height: float
-    tone: npt.NDArray[np.uint8]
+    lash: npt.NDArray[np.float64]
 
 
 class Lids:
@@ -63,47 +74,71 @@ def _lid(picture: Image, face: Face, eye: int) -> _Lid:
     tall = float(np.linalg.norm(upper[4] - lower[4]))
     upper, lower, brow = (line[np.argsort(line[:, 0])] for line in (upper, lower, brow))
     wide = float(np.ptp(upper[:, 0]))
-    x0, x1 = int(upper[0, 0] - 0.10 * wide), int(upper[-1, 0] + 0.10 * wide)
-    y0, y1 = int(brow[:, 1].min()), int(lower[:, 1].max() + 0.6 * tall)
+    left, right = upper[0, 0], upper[-1, 0]
+    x0, x1 = max(0, int(left - 0.2 * wide)), min(picture.shape[1], int(right + 0.2 * wide))
+    y0, y1 = max(0, int(brow[:, 1].min())), min(picture.shape[0], int(lower[:, 1].max() + 1.2 * tall))
     xs = np.arange(x0, x1)
-    rows = [np.interp(xs, line[:, 0], line[:, 1]) for line in (upper, lower, brow)]
-    arc = np.clip(1 - ((xs - (upper[0, 0] + upper[-1, 0]) / 2) / (wide / 2)) ** 2, 0, 1) ** 0.6
-    up = _smooth(rows[0] - (rows[0] - rows[2]) * EDGE_TOO_LOW * arc)
-    down, above = _smooth(rows[1] + 0.10 * tall * arc), _smooth(rows[2] + 0.10 * tall)
-    above = np.minimum(above, up - 0.35 * tall)
-    fade = np.clip(np.minimum(xs - upper[0, 0], upper[-1, 0] - xs) / (wide * 0.16) + 0.25, 0, 1)
-    x, y = face.points[SKIN_BELOW[eye]].astype(int)
-    tone = np.median(picture[y - 6 : y + 7, x - 6 : x + 7].reshape(-1, 3), axis=0) * 0.86
+    rows = [np.interp(xs, line[:, 0], line[:, 1] - y0) for line in (upper, lower, brow)]
+    beyond = np.minimum(xs - left, right - xs) / (CORNER * wide)
+    fade, raised = (_eased(beyond / 2 + at) for at in (0.75, 1.25))
+    up = _smooth(rows[0] - (rows[0] - rows[2]) * EDGE_TOO_LOW * raised)
+    down = _smooth(rows[1] + 0.06 * tall * fade)
     still = np.ascontiguousarray(picture[y0:y1, x0:x1, :3])
-    shift = np.float32(y0)
-    return _Lid(
-        (x0, y0, x1, y1), still, up - shift, down - shift, np.asarray(above - shift, np.float32),
-        fade.astype(np.float32), tall, tone.astype(np.uint8),
-    )  # fmt: skip
+    ceiling = _ceiling(still, up, _smooth(rows[2] + 0.1 * tall), tall)
+    above = _smooth(np.clip((up - ceiling) / (0.6 * tall) - 0.25, 0, 1))
+    lash = np.percentile(still[np.clip(rows[0].astype(int), 0, len(still) - 1), xs - x0], 20, axis=0)
+    return _Lid((x0, y0, x1, y1), still, up, down, ceiling, above, fade, tall, lash)
 
 
-def _smooth(rows: npt.NDArray[np.float64]) -> Floats:
+def _eased(part: npt.NDArray[np.floating]) -> Floats:
+    part = np.clip(part, 0, 1)
+    return (part * part * (3 - 2 * part)).astype(np.float32)
+
+
+def _ceiling(still: Image, up: Floats, brow: Floats, tall: float) -> Floats:
+    """The lowest row above the lid, column by column, that is no skin; the brow's where all is skin."""
+    luma = cv2.GaussianBlur(cv2.cvtColor(still, cv2.COLOR_BGR2GRAY), (3, 3), 0).astype(np.float32)
+    y = np.arange(len(luma), dtype=np.float32)[:, None]
+    band = (y > brow) & (y < up - 0.15 * tall)
+    skin = float(np.median(luma[band])) if band.any() else 128.0
+    low, high = UNLIKE_SKIN
+    strange = band & ((luma < low * skin) | (luma > high * skin))
+    if strange.any(0).mean() < RIM_SHARE:
+        return np.minimum(brow, up - 0.35 * tall)
+    found = np.where(strange, y + 2, brow).max(0)
+    # a rim is one line: the lid stays under the lowest part of it nearby
+    widened = cv2.dilate(found[None].astype(np.float32), np.ones((1, 7), np.uint8))[0]
+    return np.minimum(_smooth(widened), up - 1)
+
+
+def _smooth(rows: npt.NDArray[np.floating]) -> Floats:
     return np.convolve(np.pad(rows, 4, "edge"), np.ones(9) / 9, "valid").astype(np.float32)
 
 
 def _close(picture: Image, lid: _Lid, amount: float) -> None:
     x0, y0, x1, y1 = lid.box
+    y = np.arange(len(lid.still), dtype=np.float32)[:, None]
+    edge = (lid.upper + np.float32(amount) * (lid.lower - lid.upper))[None]
+    down = (y - lid.ceiling) / np.maximum(edge - lid.ceiling, 1)
+    drawn = _rows(lid, lid.ceiling + (lid.upper - lid.ceiling) * np.clip(down, 0, 1) ** 0.85)
+    mirrored = _rows(lid, lid.lower + (edge - y) * 0.6 + 0.12 * lid.height)
+    shade = np.clip(0.82 + 0.14 * down, 0.8, 0.96)
+    skin = mirrored * shade[..., None]
+    skin += (drawn - skin) * lid.above[None, :, None]
+    over = np.clip((edge - y) / 2 + 0.5, 0, 1) * np.clip((y - lid.ceiling) / 3, 0, 1) * lid.fade
+    shut = lid.still + (skin - lid.still) * over[..., None]
+    near = np.exp(-(((y - edge) / (lid.height * 0.05 + 0.7)) ** 2))
+    lash = near * lid.fade**2 * (LASH_SHARE * min(1.0, amount * LASH_GAIN))
+    shut += (lid.lash - shut) * lash[..., None]
+    picture[y0:y1, x0:x1, :3] = np.clip(shut + 0.5, 0, 255).astype(np.uint8)
+
+
+def _rows(lid: _Lid, rows: npt.NDArray[np.floating]) -> Floats:
+    """(h, w, 3) float32: each pixel from another row of its own column."""
     height, width = lid.still.shape[:2]
-    y = np.arange(height, dtype=np.float32)[:, None]
-    edge = (lid.upper + amount * (lid.lower - lid.upper))[None]
-    part = np.clip((y - lid.brow) / (edge - lid.brow), 0, 1)
-    rows = np.where(y < lid.brow, y, lid.brow + (lid.upper - lid.brow) * part**0.85).astype(np.float32)
     columns = np.broadcast_to(np.arange(width, dtype=np.float32)[None], (height, width))
-    skin = cv2.remap(
-        lid.still, np.ascontiguousarray(columns), rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+    at = np.broadcast_to(rows, (height, width)).astype(np.float32)
+    read = cv2.remap(
+        lid.still, np.ascontiguousarray(columns), at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
     )
-    toned = (np.clip((y - lid.upper) / (lid.height * 0.5) + 0.3, 0, 1) * 0.62).astype(np.float32)
-    flat = np.broadcast_to(lid.tone, skin.shape).copy()
-    skin = cv2.blendLinear(skin, flat, 1 - toned, toned)
-    over = np.clip((edge - y) / 2 + 0.5, 0, 1) * lid.fade * np.clip((y - lid.brow) / (lid.height * 0.3), 0, 1)
-    over = np.asarray(over, np.float32)
-    near = np.exp(-(((y - edge) / (lid.height * 0.07 + 0.8)) ** 2))
-    lash = np.asarray(near * lid.fade * 0.75 * min(1.0, amount * 1.6), np.float32)
-    shut = cv2.blendLinear(np.asarray(skin, np.uint8), lid.still, over, 1 - over)
-    dark = np.full_like(lid.still, LASH)
-    picture[y0:y1, x0:x1, :3] = cv2.blendLinear(np.asarray(shut, np.uint8), dark, 1 - lash, lash)
+    return np.asarray(read, np.float32)

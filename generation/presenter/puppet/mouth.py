@@ -173,5 +173,8 @@ def _own_teeth(picture: Image, face: Face, drawn: _Part) -> _Part:
         else seen > 255
     )
     weight = cv2.GaussianBlur((seen.astype(np.float32) / 255) * bright, (0, 0), max(0.8, face.unit * 0.006))
-    colour = drawn.colour + (teeth - drawn.colour) * weight[..., None]
+    both = (weight > 0.5) & (drawn.cover > 0.5)
+    match = (teeth[both].mean(0) + 1) / (drawn.colour[both].mean(0) + 1) if both.any() else np.ones(3)
+    beyond = drawn.colour * match.astype(np.float32)
+    colour = beyond + (teeth - beyond) * weight[..., None]
     return _Part(np.asarray(colour, np.float32), np.maximum(drawn.cover, weight).astype(np.float32))

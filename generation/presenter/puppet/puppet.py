@@ -16,13 +16,22 @@ from generation.engine.swap.warp import read
 from generation.engine.types import Image, Points
 from generation.presenter.puppet.eyes import SEEN, Lids
 from generation.presenter.puppet.fields import backward_map
-from generation.presenter.puppet.geometry import CORNERS, SMILE, Face, aperture, face_of
+from generation.presenter.puppet.geometry import (
+    CORNERS,
+    LOWER_INNER,
+    SMILE,
+    UPPER_INNER,
+    Face,
+    aperture,
+    face_of,
+)
+from generation.presenter.puppet.lips import CORNERS_IN, OFF_TEETH, WIDEN, Lips, lips_of
 from generation.presenter.puppet.lips import PUCKER as PUCKER_UNITS
-from generation.presenter.puppet.lips import WIDEN, Lips, lips_of
 from generation.presenter.puppet.mouth import Mouth
 from generation.presenter.visemes import PUCKER, WIDE
 
 Floats = npt.NDArray[np.float32]
+CORNER_CREASE = 0.06  # eye distances: how far a smile's crease reaches about its corner
 REST = 0.004  # articulation below this moves nothing that could be seen
 
 
@@ -49,7 +58,8 @@ class Puppet:
         self._work = picture.copy()
         x0, y0, x1, y1 = self.face.roi
         self._still = picture[y0:y1, x0:x1].copy()
-        self._layers = _layers(self._still, self.face, self._lips)
+        skin = _without_inner_mouth(self._still, self.face) if self.cut else self._still
+        self._layers = _layers(skin, self.face, self._lips)
         self._mouth = Mouth(picture, self.face, opened=self.opened)
         self._lids = Lids(picture, self.face)
         self._blinking = False
@@ -96,7 +106,8 @@ class Puppet:
         """1 between the moved corners: the two fields differ a little beyond them, which shows as ticks."""
         face = self.face
         centre = face.mouth_centre[0] - face.roi[0]
-        reach = face.mouth_width / 2 + (WIDEN * shape[WIDE] - PUCKER_UNITS * shape[PUCKER]) * face.unit
+        moved = WIDEN * shape[WIDE] - PUCKER_UNITS * shape[PUCKER] - (CORNERS_IN if self.cut else 0)
+        reach = face.mouth_width / 2 + moved * face.unit
         away = np.abs(np.arange(width, dtype=np.float32) - np.float32(centre))
         return np.asarray(np.clip((reach - away) / (0.03 * face.unit), 0, 1), np.float32)
 
@@ -116,6 +127,24 @@ class Puppet:
         inside = inside * (1 - 0.75 * np.clip(shadow - 0.02, 0, 1))[..., None]
         weight, part = gap[rows, columns, None], out[rows, columns]
         part[:] = np.clip(part * (1 - weight) + inside * weight, 0, 255).astype(np.uint8)
+
+
+def _without_inner_mouth(still: Image, face: Face) -> Image:
+    """The region with the lips grown over the open mouth and its corners.
+
+    Teeth and the dark of the corners would travel with the lips and stay as crumbs when these have met.
+    """
+    x0, y0, _, _ = face.roi
+    upper, lower = (face.points[list(ring)] for ring in (UPPER_INNER, LOWER_INNER))
+    hole = np.zeros(still.shape[:2], np.uint8)
+    ring = np.vstack([upper, lower[::-1]]) - [x0, y0]
+    cv2.fillPoly(hole, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    reach = max(1, round(OFF_TEETH * face.unit))
+    hole = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    for corner, outwards in zip(face.points[list(CORNERS)], (-1, 1), strict=True):
+        at = corner - [x0, y0] + face.across * outwards * CORNER_CREASE * face.unit * 0.3
+        cv2.circle(hole, np.round(at).astype(int).tolist(), round(CORNER_CREASE * face.unit), 255, -1)
+    return np.asarray(cv2.inpaint(still, hole, 3, cv2.INPAINT_TELEA), np.uint8)
 
 
 def _layers(still: Image, face: Face, lips: Lips) -> tuple[Image, Image]:

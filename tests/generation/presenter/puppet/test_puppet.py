@@ -130,3 +130,24 @@ def test_a_smile_shows_its_own_teeth(smiler: Puppet, smiling: Portrait) -> None:
     own = smiling.picture[y : y + 8, x - 12 : x + 12].astype(float).mean((0, 1))
 
     assert np.abs(drawn - own).max() < 45
+
+
+def test_a_blink_leaves_the_rim_of_glasses_alone(puppet: Puppet, closed: Portrait) -> None:
+    shut = puppet.frame(REST, blink=1.0).copy()
+    for brow, eye in ((105, 159), (334, 386)):
+        (x, above), (_, lid) = closed.mesh[brow, :2].astype(int), closed.mesh[eye, :2].astype(int)
+        part = np.s_[above : lid - 2, x - 20 : x + 20]
+        rim = closed.picture[part].max(2) < 60
+        assert rim.sum() > 50  # these glasses have a dark upper rim
+        assert (shut[part].max(2)[rim] < 110).mean() > 0.9
+
+
+def test_a_closed_smile_leaves_no_crumbs_at_its_corners(smiler: Puppet, smiling: Portrait) -> None:
+    unit, (x0, y0, _, _) = smiler.face.unit, smiler.face.roi
+    for shape in (REST, CLOSED):
+        drawn = smiler.draw(shape).mouth.max(2)
+        for corner in (61, 291):
+            x, y = (smiling.mesh[corner, :2] - (x0, y0)).astype(int)
+            reach = int(0.12 * unit)
+            patch = drawn[y - reach : y + reach, x - reach : x + reach]
+            assert patch.min() > 0.62 * np.median(patch)
