@@ -81,6 +81,14 @@ class Level:
 
 
 LEVELS = {Profile.STANDARD: Level(47.0, 0.48, 1.0), Profile.ROBUST: Level(44.0, 0.65, 2.0)}
+SMALLER = Level(46.0, 0.55, 1.6)
+"""Standard below 1080 lines: half of that is less than the canonical size, and more must be left of it."""
+
+
+def level_for(profile: Profile, height: int, width: int) -> Level:
+    """What a profile asks for at this size."""
+    small = profile is Profile.STANDARD and min(height, width) < 2 * CANONICAL
+    return SMALLER if small else LEVELS[profile]
 
 
 def _band() -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -232,7 +240,7 @@ class Embedder:
         needed = profile_for(height, width)
         self.profile = profile or needed
         self.strength = strength
-        self._level = LEVELS[self.profile]
+        self._level = level_for(self.profile, height, width)
         self._carrier, self._mark_id, self._segment_s = carrier, mark_id, segment_s
         self._shape = (height, width)
         self._size = canonical_size(height, width)
