@@ -47,7 +47,7 @@ class HookListView(APIView):
 class HookView(APIView):
     """One hook."""
 
-    serializer_classes = {"DELETE": None}
+    serializer_class = None
 
     @extend_schema(request=None, responses=HookSerializer)
     def delete(self, request: Request, hook_id: uuid.UUID) -> Response:

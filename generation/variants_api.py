@@ -18,7 +18,8 @@ from generation.variants_bodies import VariantsRequestSerializer, VariantsSerial
 class VariantsView(APIView):
     """Every script by every identity; each cell is checked, refused and made for itself."""
 
-    serializer_classes = {"PUT": VariantsRequestSerializer, "DELETE": None}
+    serializer_class = None
+    serializer_classes = {"PUT": VariantsRequestSerializer}
 
     @extend_schema(responses=VariantsSerializer)
     def get(self, request: Request, client_id: str) -> Response:

@@ -32,7 +32,7 @@ class VariantsRequestSerializer(serializers.Serializer[Any]):
     identities = serializers.ListField(
         child=serializers.CharField(max_length=40), min_length=1, max_length=CELLS_MAX
     )
-    scripts = SaidSerializer(many=True, min_length=1, max_length=LANGUAGES_MAX)
+    scripts = serializers.ListField(child=SaidSerializer(), min_length=1, max_length=LANGUAGES_MAX)
     performer = serializers.CharField(max_length=40, help_text="Whose portrait the scripts drive.")
     purpose = serializers.CharField(max_length=64)
     channel = serializers.CharField(max_length=64)

@@ -25,7 +25,7 @@ from rest_framework.views import APIView
 from audit import selectors as log
 from consent import services as consents
 from generation import services as generations
-from generation.models import Export, Job, JobState, Presentation, PresentationState
+from generation.models import Export, Hook, Job, JobState, Presentation, PresentationState, VariantSet
 from likeness.accounts import services as accounts
 from likeness.accounts.roles import Role
 from tests.consent import fakes
@@ -55,10 +55,14 @@ MISSING = {
     "index": "987654",
     "size": "987654",
     "export_id": str(uuid.UUID(int=1)),
+    "hook_id": str(uuid.UUID(int=1)),
     "client_id": "nothing-1",
     "kind": "srt",
 }
-OWN = {("put", "api/v1/presentations/<str:client_id>/")}
+OWN = {
+    ("put", "api/v1/presentations/<str:client_id>/"),
+    ("put", "api/v1/presentations/<str:client_id>/variants"),
+}
 """Routes that make a thing of the caller's own under an id of their choice: there is nothing to hide."""
 BODIES: dict[str, dict[str, Any]] = {
     "approve": {"role": "legal"},
@@ -66,6 +70,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "revoke": {"reason": "other"},
     "exports": {"recipient": "a bank", "agreement": "AGR-1", "purpose": "other", "declared": True},
 }
+REFUSED = {"code": "scope.language", "message": "Refused.", "hint": "", "reasons": ["scope.language"]}
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -220,6 +225,14 @@ def world(home, sequencing, people, person, settings) -> World:
         nonce="0" * 32,
         srt_sha256=blob,
     )
+    VariantSet.objects.create(
+        tenant="demo",
+        client_id=presentation.client_id,
+        request_sha256="0" * 64,
+        requester=by["requester"].id,
+        cells=[{"language": "zh", "identity": who.id, "presentation": "", "asked": True} | REFUSED],
+    )
+    hook = Hook.objects.create(tenant="demo", url="https://bank.example/hook", creator=by["operator"].id)
     portrait_id = who.portraits.first().id
     index = next(e.index for e in wait_for_entries() if e.event["type"] == "consent.submitted")
     values = {
@@ -232,6 +245,7 @@ def world(home, sequencing, people, person, settings) -> World:
         "index": str(index),
         "size": str(stamped()),
         "export_id": str(export.pk),
+        "hook_id": str(hook.pk),
         "client_id": presentation.client_id,
         "kind": "srt",
     }

@@ -24,6 +24,7 @@ FAMILIES = (
     "generate",
     "present",
     "exports",
+    "hooks",
     "provenance",
     "rejoin",
     "audit",

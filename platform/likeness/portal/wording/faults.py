@@ -93,6 +93,14 @@ EXPLAINED: dict[str, tuple[Any, Any]] = {
         _("Something in the form is not known."),
         _("Load the page again and choose anew."),
     ),
+    "quota.presentations": (
+        _("Your organisation has as many videos in the making as it may have at once."),
+        _("Wait until some have ended, or ask an operator for more."),
+    ),
+    "callback_refused": (
+        _("This address is not told of anything."),
+        _("Use an https address of a host that the operator has listed, and the id of its hook."),
+    ),
     "client_id_taken": (
         _("This id belongs to another script already."),
         _("Choose a new id, or send the same script again."),
