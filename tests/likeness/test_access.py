@@ -314,12 +314,16 @@ def hidden(world: World, route: Route, method: str, other: Any) -> Iterator[str]
     missing = world.call(route, method, world.other, MISSING)
     if other.status_code != 404:
         yield f"{method} {route.address}: another tenant got {other.status_code}"
-    texts = [
-        body(answer).replace(values[route.parameters[-1]].encode(), b"?")  # what was asked for may be named
-        for answer, values in ((other, world.values), (missing, MISSING))
-    ]
+    texts = [unnamed(body(other), route, world.values), unnamed(body(missing), route, MISSING)]
     if other.status_code != missing.status_code or (route.api and texts[0] != texts[1]):
         yield f"{method} {route.address}: a foreign thing reads unlike a missing one ({missing.status_code})"
+
+
+def unnamed(text: bytes, route: Route, values: dict[str, str]) -> bytes:
+    """The answer without what was asked for: that may be named."""
+    for parameter in route.parameters:
+        text = text.replace(values[parameter].encode(), b"?")
+    return text
 
 
 def body(answer: Any) -> bytes:
