@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -142,12 +143,17 @@ def test_a_blink_leaves_the_rim_of_glasses_alone(puppet: Puppet, closed: Portrai
         assert (shut[part].max(2)[rim] < 110).mean() > 0.9
 
 
-def test_a_closed_smile_leaves_no_crumbs_at_its_corners(smiler: Puppet, smiling: Portrait) -> None:
-    unit, (x0, y0, _, _) = smiler.face.unit, smiler.face.roi
+def test_a_closed_smile_leaves_no_crumbs_at_its_corners(astronaut: Image, smiling: Portrait) -> None:
+    scale = 1296 / smiling.picture.shape[0]
+    picture = cv2.resize(astronaut, (1296, 1296), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    mesh = smiling.mesh * np.float32(scale)
+    puppet = Puppet(picture, mesh)
+    reach, (x0, y0, _, _) = int(0.2 * puppet.face.unit), puppet.face.roi
     for shape in (REST, CLOSED):
-        drawn = smiler.draw(shape).mouth.max(2)
+        drawn = puppet.draw(shape).mouth.astype(np.float32).mean(2)
         for corner in (61, 291):
-            x, y = (smiling.mesh[corner, :2] - (x0, y0)).astype(int)
-            reach = int(0.12 * unit)
+            x, y = (mesh[corner, :2] - (x0, y0)).astype(int)
             patch = drawn[y - reach : y + reach, x - reach : x + reach]
-            assert patch.min() > 0.62 * np.median(patch)
+            around = cv2.medianBlur(patch.astype(np.uint8), reach // 2 | 1)
+            # with the source's own corners in the layers it is .24 to .28
+            assert (around - patch).max() < 0.23 * np.median(patch)
