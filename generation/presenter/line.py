@@ -24,6 +24,7 @@ from generation.presenter.motion import motion, seed_of
 from generation.presenter.puppet.geometry import APERTURE_MAX, aperture
 from generation.presenter.scene import Layout, Plate, plate_size
 from generation.presenter.script import Script
+from generation.presenter.silhouette import firm
 from generation.presenter.speech import Speech, SpeechEngine, Voice, joined, padded
 from generation.presenter.subtitles import Cue, cues
 from generation.presenter.visemes import Curves, Viseme, curves, track
@@ -94,7 +95,7 @@ def make_plate(portrait: Image, *, layout: Layout, models: FaceModels, matting: 
     if failed:
         named = ", ".join(f"{name} {value:.2f}" for name, value in failed.items())
         raise PlateRejectedError(f"The portrait cannot be driven: {named}.", failed=failed)
-    return Plate(picture, matting.alpha(picture), report.mesh)
+    return Plate(picture, firm(picture, matting.alpha(picture)), report.mesh)
 
 
 def _unfit(mesh: np.ndarray, measures: dict[str, float]) -> dict[str, float]:

@@ -48,12 +48,13 @@ class Matting:
         if not np.isfinite(coarse).all():
             raise ModelOutputError("selfie: a matte that is no numbers.")
         large = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
-        refined = _guided(picture, large)
+        refined = guided(picture, large)
         sure = np.clip((refined - LOW) / SPAN, 0, 1).astype(np.float32)
         return np.asarray(cv2.erode(sure, np.ones((3, 3), np.uint8)), np.float32)
 
 
-def _guided(picture: Image, rough: Alpha) -> Alpha:
+def guided(picture: Image, rough: Alpha) -> Alpha:
+    """A rough matte drawn to the picture's own edges; beyond 0 and 1 by a little (He, Sun and Tang 2013)."""
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32) / np.float32(255)
     box = (GUIDE, GUIDE)
     mean, rough_mean = cv2.blur(grey, box), cv2.blur(rough, box)

@@ -92,7 +92,7 @@ def _lid(picture: Image, face: Face, eye: int) -> _Lid:
 
 def _eased(part: npt.NDArray[np.floating]) -> Floats:
     part = np.clip(part, 0, 1)
-    return (part * part * (3 - 2 * part)).astype(np.float32)
+    return np.asarray(part * part * (3 - 2 * part), np.float32)
 
 
 def _ceiling(still: Image, up: Floats, brow: Floats, tall: float) -> Floats:
@@ -104,11 +104,11 @@ def _ceiling(still: Image, up: Floats, brow: Floats, tall: float) -> Floats:
     low, high = UNLIKE_SKIN
     strange = band & ((luma < low * skin) | (luma > high * skin))
     if strange.any(0).mean() < RIM_SHARE:
-        return np.minimum(brow, up - 0.35 * tall)
+        return np.asarray(np.minimum(brow, up - 0.35 * tall), np.float32)
     found = np.where(strange, y + 2, brow).max(0)
     # a rim is one line: the lid stays under the lowest part of it nearby
     widened = cv2.dilate(found[None].astype(np.float32), np.ones((1, 7), np.uint8))[0]
-    return np.minimum(_smooth(widened), up - 1)
+    return np.asarray(np.minimum(_smooth(widened), up - 1), np.float32)
 
 
 def _smooth(rows: npt.NDArray[np.floating]) -> Floats:

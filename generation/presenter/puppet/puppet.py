@@ -140,7 +140,7 @@ def _without_inner_mouth(still: Image, face: Face) -> Image:
     ring = np.vstack([upper, lower[::-1]]) - [x0, y0]
     cv2.fillPoly(hole, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     reach = max(1, round(OFF_TEETH * face.unit))
-    hole = cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    hole = np.asarray(cv2.dilate(hole, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)), np.uint8)
     for corner, outwards in zip(face.points[list(CORNERS)], (-1, 1), strict=True):
         at = corner - [x0, y0] + face.across * outwards * CORNER_CREASE * face.unit * 0.3
         cv2.circle(hole, np.round(at).astype(int).tolist(), round(CORNER_CREASE * face.unit), 255, -1)

@@ -20,6 +20,7 @@ from generation.presenter.motion import motion
 from generation.presenter.normalise import Language
 from generation.presenter.scene import Layout, Plate, Stage, backdrop
 from generation.presenter.script import read
+from generation.presenter.silhouette import firm
 from generation.presenter.speech import Voice
 from tests.generation.presenter.tones import ToneEngine
 
@@ -182,3 +183,25 @@ def test_a_cutout_is_laid_over_a_frame_like_its_colours(size: tuple[int, int]) -
 
     seen = np.abs(from_planes(frame).astype(int) - want)[42 : 38 + height, 22 : 18 + width]
     assert np.percentile(seen, 98) <= 4  # chroma is halved: only at the sharp border of the change it differs
+
+
+def test_a_doubtful_rest_of_the_background_is_cut_off() -> None:
+    rng = np.random.default_rng(2)
+    picture = np.full((540, 540, 3), (40, 40, 200), np.uint8)
+    picture[120:, 180:360] = (150, 130, 110)
+    picture = np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+    alpha = np.zeros((540, 540), np.float32)
+    alpha[120:, 180:360] = 1
+    alpha[200:300, 360:400] = 0.7
+
+    found = firm(picture, alpha)
+
+    assert found[200:300, 370:395].max() < 0.05
+    assert found[160:, 200:340].min() > 0.95
+    assert (firm(picture, alpha) == found).all()
+
+
+def test_a_matte_without_a_person_stays_as_it_is() -> None:
+    nothing = np.zeros((300, 200), np.float32)
+
+    assert (firm(np.full((300, 200, 3), 90, np.uint8), nothing) == nothing).all()
