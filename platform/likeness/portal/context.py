@@ -33,7 +33,7 @@ NAVIGATION = (
     Entry("identities", _("Identities"), "identity-list", "person", access.EVERYONE),
     Entry("consents", _("Licences"), "consent-list", "licence", access.EVERYONE),
     Entry("studio", _("Studio"), "studio", "speech", access.SUBMIT_JOBS),
-    Entry("videos", _("Videos"), "presentation-list", "sound", access.EVERYONE),
+    Entry("videos", _("Videos"), "presentation-list", "play", access.EVERYONE),
     Entry("jobs", _("Jobs"), "job-list", "film", access.EVERYONE),
     Entry("exports", _("Unlabelled copies"), "export-list", "seal", access.SEE_EXPORTS),
     Entry("provenance", _("Provenance"), "provenance", "search", access.EVERYONE),

@@ -66,6 +66,7 @@ class ReadingView:
     shown: tuple[Marked, ...] = ()
     seconds: int = 0
     marks: str = "[]"
+    written: bool = True
 
     @property
     def clean(self) -> bool:
@@ -100,6 +101,7 @@ def view_of(request: PresentRequest, *, tenant: str) -> ReadingView:
         shown=() if written else marked(reviewed.script.text, findings),
         seconds=reviewed.seconds,
         marks=_marks(findings) if written else "[]",
+        written=written,
     )
 
 
@@ -183,8 +185,8 @@ def _said(script: Script) -> Iterator[tuple[Said, ...]]:
         parts: list[Said] = []
         for piece in pieces:
             shown = script.text[piece.start : piece.end]
-            if piece.spoken != shown and shown.strip():
-                parts.append(Said(piece.spoken or "—", shown))
+            if piece.spoken != shown and piece.spoken and shown.strip():
+                parts.append(Said(piece.spoken, shown))
             elif parts and not parts[-1].shown:
                 parts[-1] = Said(parts[-1].text + piece.spoken)
             else:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from generation import presenting, previewing, selectors
 from generation.errors import ClientIdTakenError, NotFoundError, RefusedError
+from generation.presenter.errors import PresenterError
 from likeness.api import status_of
 from likeness.portal import access, scripts
 from likeness.portal.forms import blame
@@ -84,8 +85,12 @@ class PresentationCreateView(StudioView):
                 None, _("This page has sent another script already. Press again to make a second video.")
             )
             return self.compose(request, form, status=status_of(error))
+        except PresenterError as error:  # its own words name characters; these are in the reader's language
+            words = explain(error)
+            form.add_error("script", f"{words.sentence} {words.hint}")
+            return self.compose(request, form, status=422)
         except DOMAIN_ERRORS as error:
-            blame(form, error, field="script")
+            blame(form, error)
             return self.compose(request, form, status=422)
         return redirect("presentation-detail", client_id=client_id)
 

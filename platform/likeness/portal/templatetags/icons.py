@@ -10,6 +10,7 @@ PATHS: dict[str, str] = {
     "speech": '<path d="M4 5h16v10.5h-8.5L7 19.5v-4H4z"/><path d="M8 9h8M8 12h5"/>',
     "sound": '<path d="M4.5 9.5v5h3.2l4.3 3.6V5.9L7.7 9.5z"/>'
     '<path d="M15.3 9.3a4 4 0 0 1 0 5.4M17.7 6.8a7.4 7.4 0 0 1 0 10.4"/>',
+    "play": '<circle cx="12" cy="12" r="8.3"/><path d="m10.3 8.9 4.9 3.1-4.9 3.1z"/>',
     "table": '<rect x="4" y="5" width="16" height="14" rx="1.5"/><path d="M4 9.7h16M4 14.3h16M10 9.7V19"/>',
     "film": '<rect x="3.5" y="5.5" width="17" height="13" rx="2"/><path d="m10.3 9.3 4.4 2.7-4.4 2.7z"/>',
     "search": '<circle cx="10.8" cy="10.8" r="6.3"/><path d="m15.5 15.5 5 5"/>',
