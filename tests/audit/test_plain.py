@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from audit import bundle
+
 ROOT = Path(__file__).parents[2]
 PLAIN = (
     *("bundle", "checkpoint", "errors", "events", "keys", "leaf", "merkle", "policy", "store", "tiles"),
@@ -30,7 +32,7 @@ def test_plain_module_needs_no_framework(module):
 
 def test_verifier_needs_the_standard_library_only(tmp_path):
     script = tmp_path / "verify.py"
-    script.write_bytes((ROOT / "audit/verify.py").read_bytes())
+    script.write_text(bundle.verifier(), encoding="utf-8")
     command = [sys.executable, "-S", "-I", str(script), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
