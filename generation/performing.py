@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from django.conf import settings
@@ -22,7 +23,7 @@ from audit.events import Actor
 from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
-from generation import blobs, hooks, leases, loaded, presenting, services, speaking, transitions
+from generation import blobs, hooks, leases, loaded, presenting, services, speaking, transitions, voicing
 from generation.engine.look.matte import Matting
 from generation.engine.media.image import decode_image
 from generation.engine.types import Image
@@ -92,7 +93,7 @@ def _perform(row: Presentation, folder: Path, lease: Lease) -> None:
             "The words are refused now.", job=str(row.id), code="text.review", reasons=("text.review",)
         )
     layout = layout_of(row.scene["format"], row.scene["colour"])
-    voices = voices_of(script, chosen=row.voice, known=speaking.known())
+    voices = voices_of(script, chosen=row.voice, known=voicing.known())
     _require_voices(row, voices, seconds=max(1, len(script.spoken) // 8))
     plate = _plate(row, script, layout)
     spoken = speak(script, engine=speech_engine(), voice=voices[0].voice)
@@ -169,7 +170,8 @@ def _hand_over(row: Presentation, spoken: Spoken, film: Path, voices: Sequence[V
     by = Actor(row.requester, row.tenant, frozenset({"requester"}))
     with film.open("rb") as stream:
         media = services.upload(stream, by=by)
-    stored = {
+    stored: dict[str, Any] = {
+        "report": {"speech": speaking.record(voices, spoken.speech)},
         "srt_sha256": _put(to_srt(spoken.cues).encode()),
         "vtt_sha256": _put(to_vtt(spoken.cues).encode()),
         "visemes_sha256": _put(json.dumps(as_records(spoken.visemes)).encode()),

@@ -26,7 +26,7 @@ from audit.events import Actor, GateDecided
 from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
-from generation import hooks, leases, queueing, selectors, services, speaking
+from generation import hooks, leases, queueing, selectors, services, speaking, voicing
 from generation.errors import (
     ClientIdTakenError,
     JobStateError,
@@ -99,7 +99,7 @@ def review(request: PresentRequest) -> Reviewed:
     language, kind = _language(request.language), _kind(request.kind)
     layout_of(request.format, request.colour)
     script = read(request.script, language=language, kind=kind)
-    voices = voices_of(script, chosen=request.voice, known=speaking.known())
+    voices = voices_of(script, chosen=request.voice, known=voicing.known())
     seconds = math.ceil(len(script.spoken) * SECONDS_A_CHARACTER[language]) or 1
     return Reviewed(script, voices[0], seconds, words_against(script), voices)
 

@@ -7,35 +7,30 @@ before a word is said, and once more for the seconds that were really said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
 from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
+from generation import voicing
 from generation.presenter.cast import Cast
 from generation.presenter.errors import SpeechUnavailableError
 from generation.presenter.espeak import EspeakEngine
-from generation.presenter.speech import SpeechEngine
+from generation.presenter.http_engine import HttpEngine
+from generation.presenter.outbound import checked
+from generation.presenter.piper import PiperEngine
+from generation.presenter.speech import Speech, SpeechEngine
 from generation.presenter.speech_cache import SpeechCache
-from generation.presenter.voices import Source, VoiceEntry, load_voices
+from generation.presenter.voices import Source, VoiceEntry
 
 OPERATION = "voice"
-SITE_VOICES = "voices.d"
-
-
-def known() -> Mapping[str, VoiceEntry]:
-    """The platform's voices and the site's own.
-
-    Raises:
-        VoiceTableError: a table of the site is malformed; no voice is used until it is mended.
-    """
-    return load_voices(Path(settings.LIKENESS_HOME) / SITE_VOICES)
 
 
 def reasons_against(voices: Iterable[VoiceEntry], *, tenant: str, use: Use, now: datetime) -> tuple[str, ...]:
@@ -75,7 +70,7 @@ def speech_engine() -> SpeechEngine:
     Raises:
         VoiceTableError: a table of the site is malformed.
     """
-    return Cast(known(), engine=engine, cache=cache())
+    return Cast(voicing.known(), engine=engine, cache=cache())
 
 
 @lru_cache(maxsize=4)
@@ -87,7 +82,22 @@ def engine(source: str) -> SpeechEngine:
     """
     if source == Source.ESPEAK:
         return EspeakEngine()
-    raise SpeechUnavailableError(f"There is no engine {source} here.")
+    if source == Source.PIPER:
+        return PiperEngine(Path(settings.LIKENESS_HOME) / voicing.SITE_MODELS)
+    if source == Source.HTTP and (config := voicing.http_config()) is not None:
+        return HttpEngine(config, reference=lambda: engine(Source.ESPEAK))
+    raise SpeechUnavailableError(f"The engine {source} is not configured.")
+
+
+def record(voices: Sequence[VoiceEntry], spoken: Speech) -> dict[str, Any]:
+    """What a presentation's report holds of its sound; ``sent_to``: the host that got the words, or ""."""
+    config = voicing.http_config() if any(each.engine == Source.HTTP for each in voices) else None
+    return {
+        "voices": [{"id": each.id, "version": each.version, "licence": each.licence} for each in voices],
+        "engine": spoken.engine,
+        "timing": spoken.timing.value,
+        "sent_to": checked(config.target).hostname or "" if config is not None else "",
+    }
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Critical, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from generation.presenter.errors import SpeechUnavailableError, VoiceTableError
+from generation.voicing import http_config, known
+
 SECRET_MIN = 50
 CREDIT_CODE_LENGTH = 18
 
@@ -56,6 +59,21 @@ def unlabelled_copies(**_: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register()
+def speech(**_: Any) -> list[CheckMessage]:
+    """A speech engine that can never be reached, or a broken table of voices, is said at the start."""
+    found = []
+    try:
+        http_config()
+    except SpeechUnavailableError as error:
+        found.append(_error("E003", f"LIKENESS_TTS_URL cannot be used. {error}", "Name it in TTS_HOSTS."))
+    try:
+        known()
+    except VoiceTableError as error:
+        found.append(_error("E004", str(error), error.hint))
+    return found
 
 
 def _faults() -> Iterator[CheckMessage]:

@@ -40,6 +40,11 @@ LIKENESS_PROXIES = env.integer("PROXIES", default=0, low=0, high=5)  # of our ow
 LIKENESS_HOOK_HOSTS = env.names("HOOK_HOSTS", default=[])  # host[:port][=address]; nobody else is called
 LIKENESS_HOOK_ROOTS = env.text("HOOK_ROOTS")  # a PEM file; empty: the system's authorities
 LIKENESS_PRESENTATIONS_OPEN = env.integer("PRESENTATIONS_OPEN", default=200, low=1, high=100_000)  # a tenant
+LIKENESS_TTS_URL = env.text("TTS_URL")  # a speech engine over HTTP; empty: no script leaves the house
+LIKENESS_TTS_KIND = env.choice("TTS_KIND", choices=("plain", "azure", "cosyvoice"), default="plain")
+LIKENESS_TTS_KEY = env.text("TTS_KEY")
+LIKENESS_TTS_HOSTS = env.names("TTS_HOSTS", default=[])  # the only hosts that a script is sent to
+LIKENESS_TTS_NETWORKS = env.names("TTS_NETWORKS", default=[])  # private networks that they may be in
 LIKENESS_PORT = env.integer("PORT", default=8080, low=1, high=65535)
 
 # ---- doors that lower packages reach by name

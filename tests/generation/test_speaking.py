@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from consent import services as consents
 from consent.terms import SeparateConsent
-from generation import performing, presenting, selectors, speaking
+from generation import performing, presenting, selectors, speaking, voicing
 from generation.errors import RefusedError
 from generation.models import JobConsent
 from generation.presenter.errors import VoiceTableError
@@ -57,7 +57,7 @@ def lend(quick: Any, **changes: Any) -> Any:
     agreed = [SeparateConsent(code, HASH, "zh-CN", now) for code in CODES]
     terms = {"operations": ["voice"], "separate_consents": agreed, **changes}
     consent = quick.enrol(fakes.portrait(fakes.BLUE), **terms)
-    folder = Path(quick.home) / speaking.SITE_VOICES
+    folder = Path(quick.home) / voicing.SITE_VOICES
     folder.mkdir(exist_ok=True)
     (folder / "ours.toml").write_text(VOICE_TABLE.format(consent.identity_id))
     return consent
@@ -103,7 +103,7 @@ def test_a_revoked_and_a_blocked_voice_is_refused(cast: PresentRequest, quick: A
 def test_a_voice_of_another_tenant_s_person_is_refused(cast: PresentRequest, quick: Any) -> None:
     lend(quick)
     text = VOICE_TABLE.format("idn_0000000000000000")
-    (Path(quick.home) / speaking.SITE_VOICES / "ours.toml").write_text(text)
+    (Path(quick.home) / voicing.SITE_VOICES / "ours.toml").write_text(text)
 
     with pytest.raises(RefusedError) as raised:
         ask(cast, quick)
@@ -123,7 +123,7 @@ def test_a_voice_that_only_the_markup_names_is_asked_for_too(cast: PresentReques
 
 def test_a_malformed_table_stops_everything(cast: PresentRequest, quick: Any) -> None:
     lend(quick)
-    (Path(quick.home) / speaking.SITE_VOICES / "ours.toml").write_text("[wang")
+    (Path(quick.home) / voicing.SITE_VOICES / "ours.toml").write_text("[wang")
 
     with pytest.raises(VoiceTableError):
         ask(cast, quick, voice="")

@@ -30,6 +30,7 @@ FAMILIES = (
     "audit",
     "witness",
     "weights",
+    "voices",
     "accounts",
 )
 """Modules of this package, each with ``register(verbs)``; the order is that of the help text."""
