@@ -28,10 +28,12 @@ class Cutout:
     Pictures are (h, w, 3) uint8 BGR, all of one size; ``own`` has the person's colours at the matte's edge.
     """
 
-    def __init__(self, own: Image, alpha: Alpha, *, moving: Sequence[Rectangle]) -> None:
+    def __init__(self, own: Image, alpha: Alpha, *, moving: Sequence[Rectangle], left: int = 0) -> None:
+        """``left``: columns of ``own`` before the picture's first."""
         height, width = alpha.shape
+        self._left = left
         even = ((0, height % 2), (0, width % 2))
-        self._own = np.pad(own, (*even, (0, 0)), "edge")
+        self._now = np.pad(own, (*even, (0, 0)), "edge")
         cover = np.pad(np.round(alpha * 255).astype(np.uint8), even, "edge")
         self._sure = (cover >= SURE * 255).astype(np.uint8)
         # four channels: OpenCV turns them faster than two, three, or twice one
@@ -39,26 +41,33 @@ class Cutout:
         self._whole[..., COVER] = cover
         self._half = np.zeros((cover.shape[0] // 2, cover.shape[1] // 2, 4), np.uint8)
         self._half[..., COVER] = _halved(cover)
-        self._moving = [(0, 0, cover.shape[1], cover.shape[0])]
-        self.take(own)
-        self._moving = [_even(each, width, height) for each in moving]
+        self._draw((0, 0, cover.shape[1], cover.shape[0]))
+        shifted = [(x0 + left, y0, x1 + left, y1) for x0, y0, x1, y1 in moving]
+        self._moving = [_even(each, width, height) for each in shifted]
 
     def take(self, picture: Image) -> None:
         """Use the moving parts of this picture from now on."""
-        for x0, y0, x1, y1 in self._moving:
-            part = self._own[y0:y1, x0:x1].copy()
-            wide, tall = min(x1, picture.shape[1]) - x0, min(y1, picture.shape[0]) - y0
-            cv2.copyTo(picture[y0:y1, x0:x1], self._sure[y0 : y0 + tall, x0 : x0 + wide], part[:tall, :wide])
-            planes = to_planes(part)
-            whole = self._whole[y0:y1, x0:x1]
-            half = self._half[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2]
-            for into, at, plane in ((whole, 0, planes.y), (half, 0, planes.u), (half, 1, planes.v)):
-                cover = np.ascontiguousarray(into[..., COVER])
-                into[..., at] = cv2.multiply(plane, cover, scale=1 / 255)
+        for box in self._moving:
+            x0, y0, x1, y1 = box
+            first, last = max(x0, self._left), min(x1, self._left + picture.shape[1])
+            moved = picture[y0:y1, first - self._left : last - self._left]
+            sure = self._sure[y0 : y0 + len(moved), first:last]
+            cv2.copyTo(moved, sure, self._now[y0 : y0 + len(moved), first:last])
+            self._draw(box)
+
+    def _draw(self, box: Rectangle) -> None:
+        x0, y0, x1, y1 = box
+        planes = to_planes(np.ascontiguousarray(self._now[y0:y1, x0:x1]))
+        whole = self._whole[y0:y1, x0:x1]
+        half = self._half[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2]
+        for into, at, plane in ((whole, 0, planes.y), (half, 0, planes.u), (half, 1, planes.v)):
+            cover = np.ascontiguousarray(into[..., COVER])
+            into[..., at] = cv2.multiply(plane, cover, scale=1 / 255)
 
     def onto(self, out: Planes, box: Rectangle, *, turn: npt.NDArray[np.float64]) -> None:
-        """Lay the person over what stands in an even box of a frame; ``turn``: (2, 3) from plate to box."""
+        """Lay the person over what stands in an even box of a frame; ``turn``: (2, 3) from picture to box."""
         x0, y0, x1, y1 = box
+        turn = turn @ np.array([[1, 0, -self._left], [0, 1, 0], [0, 0, 1]])
         whole = _turned(self._whole, turn, (x1 - x0, y1 - y0))
         _lay(out.y[y0:y1, x0:x1], whole, 0)
         # a sample of chroma lies between four of luma

@@ -15,13 +15,13 @@ from generation.engine.media.colour import to_planes
 from generation.engine.types import Image, Planes, Points
 from generation.presenter.cutout import SURE, Cutout, Rectangle
 from generation.presenter.errors import SceneError
+from generation.presenter.silhouette import completed
 from generation.presenter.subtitles import Cue
 
 FONT = "uni"  # inside OpenCV 5: draws Chinese with no font file on the machine
 SUBTITLE_SHARE = 46 / 1080  # font size, of the shorter side
 SUBTITLE_WEIGHT, SUBTITLE_FLOOR = 500, 0.06  # distance from the lower edge, of the height
 RIM = 0.85
-SIDE_FADE = 0.08  # of the person's width: shoulders cut by the portrait's edge fade out, not end in a line
 SIZES = {"landscape": (1920, 1080), "portrait": (1080, 1920), "square": (1080, 1080)}
 
 
@@ -90,11 +90,12 @@ class Stage:
             raise SceneError("The background has another size than the frame.")
         height, width = plate.picture.shape[:2]
         own = foreground(plate.picture, plate.alpha)
-        alpha = _faded(plate.alpha)
-        own = np.where(alpha[..., None] < SURE, own, plate.picture)
-        self._cutout = Cutout(own, alpha, moving=[(0, 0, width, height)] if moving is None else moving)
+        own = np.where(plate.alpha[..., None] < SURE, own, plate.picture)
+        own, alpha, grown = completed(own, plate.alpha)
+        parts = [(0, 0, width, height)] if moving is None else moving
+        self._cutout = Cutout(own, alpha, left=grown, moving=parts)
         self._behind = to_planes(behind)
-        self._box = _box(plate.picture, layout)
+        self._box = _box(plate.picture, layout, grown)
         self._scale = layout.height_px / 1080
         self._cues = [(cue, _subtitle(cue, layout)) for cue in found]
 
@@ -122,29 +123,15 @@ class _Box:
     plate_y: int
 
 
-def _box(picture: Image, layout: Layout) -> _Box:
+def _box(picture: Image, layout: Layout, grown: int) -> _Box:
     height, width = picture.shape[:2]
     reach = round(12 * layout.height_px / 1080) * 2
     left = round(layout.width_px * layout.centre - width / 2)
     # a portrait taller than the frame is cut at the waist, not at the hair
     top = max(0, layout.height_px - height)
-    x0, y0 = max(0, left - reach) // 2 * 2, max(0, top - reach) // 2 * 2
-    x1 = min(layout.width_px, left + width + reach) // 2 * 2
+    x0, y0 = max(0, left - grown - reach) // 2 * 2, max(0, top - reach) // 2 * 2
+    x1 = min(layout.width_px, left + width + grown + reach) // 2 * 2
     return _Box((x0, y0, x1, layout.height_px), left - x0, top - y0)
-
-
-def _faded(alpha: Alpha) -> Alpha:
-    """The matte with its sides faded where the person runs out of the portrait."""
-    width = alpha.shape[1]
-    reach = max(2, round(width * SIDE_FADE))
-    ramp = np.clip(np.arange(width) / reach, 0, 1)
-    ramp = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-    out = alpha.copy()
-    if alpha[:, 0].mean() > 0.02:
-        out *= ramp[None]
-    if alpha[:, -1].mean() > 0.02:
-        out *= ramp[None, ::-1]
-    return out
 
 
 @dataclass(frozen=True, slots=True)

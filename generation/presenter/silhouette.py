@@ -19,6 +19,8 @@ LINES = 270  # of the picture in which the colours decide: .1 to .2 s of one cor
 PERSON, GROUND, LIKELY = 0.97, 0.03, 0.8
 KEEP_FROM, KEEP_SPAN = 0.35, 0.5  # of the network's matte: below the first nothing is kept
 ROUNDS = 3
+SIDE, ELBOW = 0.09, 0.4  # of the portrait's width; of that
+SOFT_END = 2.0  # pixels
 SOFT_PX = 2.5  # of a picture 1080 lines tall
 
 
@@ -38,6 +40,33 @@ def firm(picture: Image, alpha: Alpha) -> Alpha:
     sharp = cv2.erode(sharp.astype(np.float32), np.ones((3, 3), np.uint8))
     believed = np.clip((alpha - KEEP_FROM) / KEEP_SPAN, 0, 1)
     return np.asarray(np.minimum(sharp, believed), np.float32)
+
+
+def completed(own: Image, alpha: Alpha) -> tuple[Image, Alpha, int]:
+    """The person with the arms that the portrait's sides cut off, and by how many columns a side it grew.
+
+    An arm goes on with its own cloth, mirrored, and runs down to the lower edge: a straight cut, or a fade,
+    is seen at once on a new background.
+    """
+    reach = max(2, round(alpha.shape[1] * SIDE))
+    left, right = _arm(alpha[:, 0], reach)[:, ::-1], _arm(alpha[:, -1], reach)
+    wider = cv2.copyMakeBorder(own, 0, 0, reach, reach, cv2.BORDER_REFLECT)
+    return np.asarray(wider, np.uint8), np.hstack([left, alpha, right]).astype(np.float32), reach
+
+
+def _arm(edge: npt.NDArray[np.float32], reach: int) -> Alpha:
+    """(h, reach): how far each row goes on beyond a side, from its cover there outwards."""
+    rows, along = np.arange(len(edge)), np.arange(reach, dtype=np.float32) + np.float32(0.5)
+    bare = np.flatnonzero(edge < 0.5)
+    top = int(bare[-1]) + 1 if len(bare) else 0
+    down = np.clip((rows - top) / max(1, len(rows) - top), 0, 1)
+    # its outermost column stays empty: it is what lies beyond
+    length = (reach - 2 * SOFT_END) * (1 - (1 - down) ** 1.5)
+    # an elbow that does not reach the lower edge only fades out
+    elbow = (rows < top) & (edge >= 0.5)
+    length, soft = np.where(elbow, reach * ELBOW, length), np.where(elbow, reach * ELBOW, SOFT_END)
+    cover = np.clip((length[:, None] - along[None]) / soft[:, None] + 0.5, 0, 1)
+    return np.asarray(cover * edge[:, None], np.float32)
 
 
 def _decided(small: Image, rough: Alpha) -> npt.NDArray[np.float32] | None:

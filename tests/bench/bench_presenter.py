@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--one", nargs=2)
     args = parser.parse_args()
     if args.one:
-        one(*args.one, args.home)
+        one(args.one[0], args.one[1], args.home)
         return
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     worst = 0.0

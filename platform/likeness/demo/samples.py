@@ -25,7 +25,7 @@ LANGUAGES = ("zh", "en")
 
 SCRIPTS: Mapping[str, str] = {
     "zh": "您好，本示例由AI生成。100元起存，年利率1.5%。",
-    "en": "Hello, I am an AI-generated sample. You may begin with $50, at a rate of 1.85%.",
+    "en": "Hello, I am an AI-generated sample. Open an account from $50, at 1.85% a year.",
 }
 """Each says what it is, an amount and a rate, with closed lips (b, p, m) in between."""
 

@@ -20,7 +20,7 @@ from generation.presenter.motion import motion
 from generation.presenter.normalise import Language
 from generation.presenter.scene import Layout, Plate, Stage, backdrop
 from generation.presenter.script import read
-from generation.presenter.silhouette import firm
+from generation.presenter.silhouette import completed, firm
 from generation.presenter.speech import Voice
 from tests.generation.presenter.tones import ToneEngine
 
@@ -205,3 +205,19 @@ def test_a_matte_without_a_person_stays_as_it_is() -> None:
     nothing = np.zeros((300, 200), np.float32)
 
     assert (firm(np.full((300, 200, 3), 90, np.uint8), nothing) == nothing).all()
+
+
+def test_an_arm_cut_off_by_the_portrait_runs_down_to_the_lower_edge() -> None:
+    picture = np.full((400, 300, 3), (60, 30, 20), np.uint8)
+    alpha = np.zeros((400, 300), np.float32)
+    alpha[180:, 100:] = 1
+
+    own, found, grown = completed(picture, alpha)
+
+    assert own.shape == (400, 300 + 2 * grown, 3)
+    assert (found[:, grown : grown + 300] == alpha).all()
+    assert found[:, :grown].max() == found[:, -1].max() == 0  # nobody on the left; nothing last
+    widths = (found[:, grown + 300 :] > 0.5).sum(1)
+    assert (np.diff(widths[180:]) >= 0).all()
+    assert widths[:180].max() == 0
+    assert widths[-1] > 0.7 * grown
