@@ -51,6 +51,7 @@ class Site:
 
     url: str
     password: str
+    home: Path
 
 
 class Person:
@@ -137,7 +138,7 @@ def site() -> Iterator[Site]:
             check=True,
             timeout=60,
         )
-        yield Site(running.url, made.stdout.strip().splitlines()[-1])
+        yield Site(running.url, made.stdout.strip().splitlines()[-1], home)
     shutil.rmtree(folder, ignore_errors=True)
 
 

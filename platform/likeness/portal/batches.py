@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from audit.events import Actor
 from consent import selectors as consents
 from generation import presenting, selectors
-from generation.errors import GenerationError, NotFoundError, RefusedError
+from generation.errors import GenerationError, NotFoundError, PresentInvalidError, RefusedError
 from generation.presenter.errors import PresenterError
 from likeness.portal.presentations import PresentationRow, rows_of
 from likeness.portal.studio_forms import request_of
 from likeness.portal.wording.faults import explain
 from likeness.portal.wording.reasons import Reason, reason
+from likeness.portal.wording.studio import field_words
 
 COLUMNS = (
     "id",
@@ -142,7 +143,9 @@ def _ask(
         }
     except (GenerationError, PresenterError) as error:
         words = explain(error)
-        return note | {"code": words.code, "sentence": words.sentence, "hint": words.hint}
+        named = field_words(getattr(error, "fields", {})) if isinstance(error, PresentInvalidError) else ""
+        sentence, hint = (named, "") if named else (words.sentence, words.hint)
+        return note | {"code": words.code, "sentence": sentence, "hint": hint}
     return note
 
 

@@ -15,7 +15,7 @@ from generation.presenter.voices import voices
 
 OPERATIONS = {"likeness": Operation.LIP_SYNC, "performer": Operation.PERFORMANCE}
 VOICES = {
-    "": _("The usual voice of the language"),
+    "": _("Usual for the language"),
     "sample-zh": _("Sample voice, Mandarin (nobody's)"),
     "sample-en": _("Sample voice, English (nobody's)"),
 }

@@ -426,17 +426,22 @@ def test_ten_rows_give_nine_videos_and_one_reason(sign_in, cast):
 
 def test_rows_that_are_never_kept_have_their_reason_and_the_others_go_on(sign_in, cast, sent):
     client = sign_in("requester")
-    table = (
-        "script,identity,language,performer\n还款¥12,34.5,,,\n".replace("¥12,34.5", '"¥12,34.5"').replace(
-            '还款"', '"还款'
-        )
-        + "您好。,nobody,,\n您好。,张三,,李四\n您好。,,fr,\n"
+    table = "\n".join(
+        [
+            "id,script,identity,performer,language",
+            ',"还款¥12,34.5",,,',
+            ",您好。,nobody,,",
+            ",您好。,张三,李四,",
+            ",您好。,,,fr",
+            "x,您好。,,,",
+        ]
     )
     response = send(client, cast, table.encode())
     html = client.get(response.headers["Location"]).content.decode()
     assert "cannot be read with certainty" in html
     assert "There is no such teller or performer." in html
-    assert "not known" in html
+    assert "write zh or en" in html
+    assert "3 to 64 letters" in html
     assert Presentation.objects.get().identity_id == cast["identity"]
 
 

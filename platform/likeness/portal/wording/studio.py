@@ -22,6 +22,14 @@ NOTICES: dict[str, tuple[Any, Any]] = {
         gettext_lazy("Remove it, or leave it silent."),
     ),
 }
+FIELDS: dict[str, Any] = {
+    "id": gettext_lazy("An id has 3 to 64 letters, digits, hyphens and underscores."),
+    "language": gettext_lazy("The language is not known; write zh or en."),
+    "kind": gettext_lazy("The kind is not known; write text or ssml."),
+    "format": gettext_lazy("The format is not known; write landscape, portrait, square or preview."),
+    "colour": gettext_lazy("A colour is # and six digits."),
+}
+"""What is wrong with a field, by the name that the presenter gives it."""
 _LINE_OF = {"sound.shift": "shift"}
 _READ_AS = re.compile(r".* is read as '(.*?)': .*", re.DOTALL)
 
@@ -34,6 +42,11 @@ def notice(code: str, message: str) -> tuple[str, str]:
     if match := _READ_AS.fullmatch(message):
         sentence += " " + _("It will be said as “%(said)s”.") % {"said": match[1]}
     return sentence, hint
+
+
+def field_words(fields: Mapping[str, Any]) -> str:
+    """What is wrong with named fields of a request; empty when there are no words for them."""
+    return " ".join(str(FIELDS[name]) for name in fields if name in FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
