@@ -17,13 +17,14 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from audit.events import Actor
-from generation import blobs, presenting, selectors
+from generation import blobs, presenting, selectors, speaking
 from generation.errors import NotFoundError
 from generation.presenting_bodies import (
     PresentationSerializer,
     PresentRequestSerializer,
     ReviewSerializer,
     ScriptSerializer,
+    VoiceSerializer,
 )
 
 FILES = {
@@ -44,6 +45,15 @@ class ScriptReviewView(APIView):
         body = ScriptSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         return Response(ReviewSerializer.of(presenting.review(body.request())))
+
+
+class VoiceListView(APIView):
+    """The voices of this installation."""
+
+    @extend_schema(responses=VoiceSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """The platform's and the site's own; 503 while a table of the site is malformed."""
+        return Response(VoiceSerializer(speaking.voices_of_tenant(_actor(request).tenant), many=True).data)
 
 
 class PresentationListView(APIView):

@@ -13,6 +13,7 @@ from generation.models import Presentation
 from generation.presenter.normalise import LENGTH_MAX, Language
 from generation.presenter.scene import SIZES
 from generation.presenter.script import Kind
+from generation.presenter.voices import Source
 from generation.presenting import PresentRequest, Reviewed
 
 FORMATS = (*SIZES, "preview")
@@ -52,6 +53,16 @@ class PresentRequestSerializer(ScriptSerializer):
         """The validated body as a value."""
         data = dict(self.validated_data) | {"callback": callback_of(self.validated_data)}
         return PresentRequest(identity_id=data.pop("identity"), performer_id=data.pop("performer"), **data)
+
+
+class VoiceSerializer(serializers.Serializer[Any]):
+    """A voice that may be asked for; whether a person's may be used is decided with the request."""
+
+    id = serializers.CharField()
+    languages = serializers.ListField(child=serializers.CharField())
+    engine = serializers.CharField(help_text=", ".join(Source))
+    licence = serializers.CharField(help_text="synthetic, vendor, or the identity whose voice it is.")
+    version = serializers.CharField()
 
 
 class HitSerializer(serializers.Serializer[Any]):

@@ -33,6 +33,23 @@ from generation.presenter.voices import Source, VoiceEntry
 OPERATION = "voice"
 
 
+def voices_of_tenant(tenant: str) -> tuple[VoiceEntry, ...]:
+    """The voices that a tenant may hear of: nobody's, and those of its own people.
+
+    Raises:
+        VoiceTableError: a table of the site is malformed.
+    """
+    return tuple(each for each in voicing.known().values() if not each.identity or _ours(each, tenant))
+
+
+def _ours(voice: VoiceEntry, tenant: str) -> bool:
+    try:
+        consents.identity(voice.identity, tenant=tenant)
+    except ConsentError:
+        return False
+    return True
+
+
 def reasons_against(voices: Iterable[VoiceEntry], *, tenant: str, use: Use, now: datetime) -> tuple[str, ...]:
     """Why these voices may not be used so; empty when they may. ``use`` is that of the face.
 

@@ -33,6 +33,7 @@ urlpatterns = [
     path("hooks/<uuid:hook_id>/", hooks_api.HookView.as_view(), name="api-hook"),
     path("hooks/<uuid:hook_id>/test", hooks_api.HookTestView.as_view(), name="api-hook-test"),
     path("scripts/review", presenting_api.ScriptReviewView.as_view(), name="api-script-review"),
+    path("voices/", presenting_api.VoiceListView.as_view(), name="api-voice-list"),
     path("presentations/", presenting_api.PresentationListView.as_view(), name="api-presentation-list"),
     path(
         "presentations/<str:client_id>/", presenting_api.PresentationView.as_view(), name="api-presentation"

@@ -84,7 +84,8 @@ def _timed(fields: Mapping[str, Any], pcm: bytes, stretch: Stretch) -> Timed:
         SpeechTimesError: the worker's phones do not make up its sound.
     """
     sound = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2").astype(np.int16)
-    rows, rate = fields.get("phones"), fields.get("sample_rate")
+    rows: Any = fields.get("phones")
+    rate = fields.get("sample_rate")
     if not isinstance(rate, int) or rate <= 0 or not _usable(rows):
         raise SpeechTimesError("Piper gave no phones, or no sample rate.")
     ends = np.cumsum([0, *(count for _, count in rows)])

@@ -19,6 +19,7 @@ from generation.presenter.errors import VoiceTableError
 from generation.presenting import PresentRequest
 from tests.generation import fakes
 from tests.generation.presenter.tones import ToneEngine
+from tests.generation.test_api import client_of
 
 OPERATIONS = ["face_swap", "lip_sync"]
 CODES = ("PIPL29_FACE", "DEEPSYN14_EDIT", "VOICE_CLONE")
@@ -127,6 +128,22 @@ def test_a_malformed_table_stops_everything(cast: PresentRequest, quick: Any) ->
 
     with pytest.raises(VoiceTableError):
         ask(cast, quick, voice="")
+
+
+def test_the_list_shows_nobody_s_voices_and_those_of_one_s_own_people(quick: Any) -> None:
+    client = client_of(quick.people["requester"])
+    lend(quick)
+    folder = Path(quick.home) / voicing.SITE_VOICES
+    strange = VOICE_TABLE.format("idn_0000000000000000").replace("[wang]", "[strange]")
+    (folder / "theirs.toml").write_text(strange)
+
+    listed = client.get("/api/v1/voices/")
+
+    assert listed.status_code == 200
+    assert [each["id"] for each in listed.json()] == ["sample-zh", "sample-en", "wang"]
+    (folder / "theirs.toml").write_text("[")
+    broken = client.get("/api/v1/voices/")
+    assert (broken.status_code, broken.json()["code"]) == (503, "voices_invalid")
 
 
 def driven(monkeypatch: pytest.MonkeyPatch, clip: bytes = b"") -> list[Any]:
