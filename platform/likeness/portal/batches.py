@@ -17,7 +17,7 @@ from generation.errors import GenerationError, NotFoundError, PresentInvalidErro
 from generation.presenter.errors import PresenterError
 from likeness.portal.presentations import PresentationRow, rows_of
 from likeness.portal.studio_forms import request_of
-from likeness.portal.wording.faults import explain
+from likeness.portal.wording.faults import told
 from likeness.portal.wording.reasons import Reason, reason
 from likeness.portal.wording.studio import field_words
 
@@ -109,7 +109,9 @@ def _rows(notes: list[dict[str, Any]], tenant: str) -> Iterator[BatchRow]:
 
 def _reasons(note: Mapping[str, Any], row: PresentationRow | None) -> tuple[Reason, ...]:
     if note["code"]:
-        return (Reason(note["code"], note["sentence"], note["hint"]),)
+        named = field_words(note["fields"])
+        words = told(note["code"], sentence=note["sentence"], hint=note["hint"])
+        return (Reason(words.code, named or words.sentence, "" if named else words.hint),)
     if row is None:
         return ()
     ended = row.row.job if row.row.job is not None and not row.row.code else row.row
@@ -130,23 +132,15 @@ def _ask(
         given[name] = people.get(given[name], given[name])
     client_id = row.get("id") or f"{batch}-{number}"
     note = {"number": number, "id": client_id, "script": row.get("script", "")[:EXCERPT]}
-    note |= {"code": "", "sentence": "", "hint": ""}
     try:
         presenting.present(request_of(given), client_id=client_id, by=by)
     except RefusedError:
         pass  # kept as rejected: its row tells why
-    except NotFoundError:
-        return note | {
-            "code": "not_found",
-            "sentence": _("There is no such teller or performer."),
-            "hint": "",
-        }
     except (GenerationError, PresenterError) as error:
-        words = explain(error)
-        named = field_words(getattr(error, "fields", {})) if isinstance(error, PresentInvalidError) else ""
-        sentence, hint = (named, "") if named else (words.sentence, words.hint)
-        return note | {"code": words.code, "sentence": sentence, "hint": hint}
-    return note
+        code = "cast.missing" if isinstance(error, NotFoundError) else str(error.code)
+        fields = list(error.fields) if isinstance(error, PresentInvalidError) else []
+        return note | {"code": code, "fields": fields, "sentence": str(error), "hint": str(error.hint)}
+    return note | {"code": ""}
 
 
 def _people(tenant: str) -> dict[str, str]:

@@ -443,6 +443,8 @@ def test_rows_that_are_never_kept_have_their_reason_and_the_others_go_on(sign_in
     assert "write zh or en" in html
     assert "3 to 64 letters" in html
     assert Presentation.objects.get().identity_id == cast["identity"]
+    client.cookies["django_language"] = "zh-hans"
+    assert "无法确定读法" in client.get(response.headers["Location"]).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,22 @@ EXPLAINED: dict[str, tuple[Any, Any]] = {
         _("This address is not told of anything."),
         _("Use an https address of a host that the operator has listed, and the id of its hook."),
     ),
+    "cast.missing": (
+        _("There is no such teller or performer."),
+        _("Name a person by id, or by a name that only one person has."),
+    ),
+    "template_invalid": (
+        _("The template, or the values for it, cannot be used."),
+        _("Correct the named fields; each variable is given once."),
+    ),
+    "template_state": (
+        _("The template does not allow this now."),
+        _("A version is approved by a second person after its trial has passed."),
+    ),
+    "template_unusable": (
+        _("No version of this template passes its checks."),
+        _("Tell the operator: a picture of it is gone, or a version was altered."),
+    ),
     "client_id_taken": (
         _("This id belongs to another script already."),
         _("Choose a new id, or send the same script again."),
@@ -142,6 +158,11 @@ class Words:
 def explain(error: Exception) -> Words:
     """Say what a service refused; the reader's language where there is a translation."""
     code = str(getattr(error, "code", "error"))
+    return told(code, sentence=str(error), hint=str(getattr(error, "hint", "")))
+
+
+def told(code: str, *, sentence: str = "", hint: str = "") -> Words:
+    """The same by the code alone, for a refusal that was kept; what it said stands in for an unknown code."""
     known = EXPLAINED.get(code) or REASONS.get(code)
-    sentence, hint = known or (str(error), getattr(error, "hint", ""))
-    return Words(str(sentence), str(hint), code)
+    said, then = known or (sentence, hint)
+    return Words(str(said), str(then), code)
