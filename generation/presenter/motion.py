@@ -23,17 +23,21 @@ FADE_S = 0.4
 SWAY_DEG = ((0.55, 0.17), (0.30, 0.41))  # amplitude, Hz
 SHIFT_PX, NOD_PX = (3.0, 2.0), 4.0  # of a picture 1080 lines tall
 LINES = 1080
+BROW_EVERY_S, BROW_LEAD_S, BROW_WIDTH_S = 1.3, 0.08, 0.16
+BROW_LOUD = 0.55
+"""Of the sentence's loudest moment: brows go with emphasis, not with every word."""
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """By frame: ``roll_deg``; ``shift`` (n, 2) pixels of a 1080-line picture; ``blink`` 0 to 1."""
+    """By frame: ``roll_deg``; ``shift`` (n, 2) pixels of a 1080-line picture; ``blink``, ``brow`` 0 to 1."""
 
     roll_deg: Floats
     shift: Floats
     blink: Floats
+    brow: Floats
 
     def __len__(self) -> int:
         return len(self.blink)
@@ -57,9 +61,11 @@ def motion(speech: Speech, *, seed: int, fps: float, frames: int) -> Motion:
     )
     sideways = SHIFT_PX[0] * np.sin(2 * np.pi * 0.13 * time + phase[2])
     upwards = SHIFT_PX[1] * np.sin(2 * np.pi * 0.23 * time + phase[3])
-    nod = NOD_PX * loudness(speech, fps=fps, frames=frames)
+    loud = loudness(speech, fps=fps, frames=frames)
+    nod = NOD_PX * loud
     shift = np.stack([sideways * fade, upwards * fade + nod * fade], axis=1)
-    return Motion(np.asarray(roll * fade), shift, _blinks(chance, frames=frames, fps=fps))
+    blinks = _blinks(chance, frames=frames, fps=fps)
+    return Motion(np.asarray(roll * fade), shift, blinks, _brows(speech, loud, fps=fps) * fade)
 
 
 def loudness(speech: Speech, *, fps: float, frames: int) -> Floats:
@@ -86,10 +92,26 @@ def _blinks(chance: np.random.Generator, *, frames: int, fps: float) -> Floats:
     return out
 
 
+def _brows(speech: Speech, loud: Floats, *, fps: float) -> Floats:
+    """Raised on the loudest stressed sounds, never twice within ``BROW_EVERY_S``."""
+    frames = len(loud)
+    middles = [(each.start_s + each.end_s) / 2 for each in speech.phones if each.ipa and each.stress == 2]
+    by_loudness = sorted(middles, key=lambda at: -loud[min(int(at * fps), frames - 1)])
+    chosen: list[float] = []
+    for at in by_loudness:
+        loud_enough = loud[min(int(at * fps), frames - 1)] >= BROW_LOUD
+        if loud_enough and all(abs(at - other) >= BROW_EVERY_S for other in chosen):
+            chosen.append(at)
+    time = np.arange(frames) / fps + BROW_LEAD_S
+    rises = [np.exp(-0.5 * ((time - at) / BROW_WIDTH_S) ** 2) for at in chosen]
+    return np.asarray(np.max(rises, axis=0) if rises else np.zeros(frames))
+
+
 def joined(parts: Sequence[Motion]) -> Motion:
     """One motion from the sentences', in order."""
     return Motion(
         np.concatenate([part.roll_deg for part in parts]),
         np.concatenate([part.shift for part in parts]),
         np.concatenate([part.blink for part in parts]),
+        np.concatenate([part.brow for part in parts]),
     )

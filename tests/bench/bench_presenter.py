@@ -122,7 +122,7 @@ def drawn(plate: Plate, layout: Layout, performance: Performance) -> dict[str, f
     stage = Stage(plate, layout, backdrop(layout), performance.cues, moving=puppet.moving)
     clock = Clock()
     for at, shape in enumerate(shapes):
-        picture = puppet.frame(shape, blink=float(moved.blink[at]))
+        picture = puppet.frame(shape, blink=float(moved.blink[at]), brow=float(moved.brow[at]))
         clock.mark("puppet")
         stage.planes(picture, roll_deg=float(moved.roll_deg[at]), shift=moved.shift[at], time_s=at / FPS)
         clock.mark("stage")

@@ -43,6 +43,7 @@ class _Lid:
     fade: Floats
     height: float
     lash: npt.NDArray[np.float64]
+    rimmed: bool
 
 
 class Lids:
@@ -55,6 +56,11 @@ class Lids:
     def boxes(self) -> tuple[tuple[int, int, int, int], ...]:
         """x0, y0, x1, y1 of both lids."""
         return tuple(lid.box for lid in self._lids)
+
+    @property
+    def rimmed(self) -> bool:
+        """Whether glasses sit over the eyes."""
+        return any(lid.rimmed for lid in self._lids)
 
     def blink(self, picture: Image, amount: float) -> None:
         """Close the lids of a picture in place; ``amount`` 0 open to 1 shut."""
@@ -84,10 +90,10 @@ def _lid(picture: Image, face: Face, eye: int) -> _Lid:
     up = _smooth(rows[0] - (rows[0] - rows[2]) * EDGE_TOO_LOW * raised)
     down = _smooth(rows[1] + 0.06 * tall * fade)
     still = np.ascontiguousarray(picture[y0:y1, x0:x1, :3])
-    ceiling = _ceiling(still, up, _smooth(rows[2] + 0.1 * tall), tall)
+    ceiling, rimmed = _ceiling(still, up, _smooth(rows[2] + 0.1 * tall), tall)
     above = _smooth(np.clip((up - ceiling) / (0.6 * tall) - 0.25, 0, 1))
     lash = np.percentile(still[np.clip(rows[0].astype(int), 0, len(still) - 1), xs - x0], 20, axis=0)
-    return _Lid((x0, y0, x1, y1), still, up, down, ceiling, above, fade, tall, lash)
+    return _Lid((x0, y0, x1, y1), still, up, down, ceiling, above, fade, tall, lash, rimmed)
 
 
 def _eased(part: npt.NDArray[np.floating]) -> Floats:
@@ -95,8 +101,11 @@ def _eased(part: npt.NDArray[np.floating]) -> Floats:
     return np.asarray(part * part * (3 - 2 * part), np.float32)
 
 
-def _ceiling(still: Image, up: Floats, brow: Floats, tall: float) -> Floats:
-    """The lowest row above the lid, column by column, that is no skin; the brow's where all is skin."""
+def _ceiling(still: Image, up: Floats, brow: Floats, tall: float) -> tuple[Floats, bool]:
+    """The lowest row above the lid, column by column, that is no skin, and whether glasses are there.
+
+    Without them it is the brow's.
+    """
     luma = cv2.GaussianBlur(cv2.cvtColor(still, cv2.COLOR_BGR2GRAY), (3, 3), 0).astype(np.float32)
     y = np.arange(len(luma), dtype=np.float32)[:, None]
     band = (y > brow) & (y < up - 0.15 * tall)
@@ -104,11 +113,11 @@ def _ceiling(still: Image, up: Floats, brow: Floats, tall: float) -> Floats:
     low, high = UNLIKE_SKIN
     strange = band & ((luma < low * skin) | (luma > high * skin))
     if strange.any(0).mean() < RIM_SHARE:
-        return np.asarray(np.minimum(brow, up - 0.35 * tall), np.float32)
+        return np.asarray(np.minimum(brow, up - 0.35 * tall), np.float32), False
     found = np.where(strange, y + 2, brow).max(0)
     # a rim is one line: the lid stays under the lowest part of it nearby
     widened = cv2.dilate(found[None].astype(np.float32), np.ones((1, 7), np.uint8))[0]
-    return np.asarray(np.minimum(_smooth(widened), up - 1), np.float32)
+    return np.asarray(np.minimum(_smooth(widened), up - 1), np.float32), True
 
 
 def _smooth(rows: npt.NDArray[np.floating]) -> Floats:
@@ -126,7 +135,8 @@ def _close(picture: Image, lid: _Lid, amount: float) -> None:
     skin = mirrored * shade[..., None]
     skin += (drawn - skin) * lid.above[None, :, None]
     over = np.clip((edge - y) / 2 + 0.5, 0, 1) * np.clip((y - lid.ceiling) / 3, 0, 1) * lid.fade
-    shut = lid.still + (skin - lid.still) * over[..., None]
+    now = picture[y0:y1, x0:x1, :3].astype(np.float32)  # its brow may be raised
+    shut = now + (skin - now) * over[..., None]
     near = np.exp(-(((y - edge) / (lid.height * 0.05 + 0.7)) ** 2))
     lash = near * lid.fade**2 * (LASH_SHARE * min(1.0, amount * LASH_GAIN))
     shut += (lid.lash - shut) * lash[..., None]

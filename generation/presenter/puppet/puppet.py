@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from generation.engine.swap.warp import read
 from generation.engine.types import Image, Points
+from generation.presenter.puppet.brows import Brows
 from generation.presenter.puppet.eyes import SEEN, Lids
 from generation.presenter.puppet.fields import backward_map
 from generation.presenter.puppet.geometry import (
@@ -62,22 +63,25 @@ class Puppet:
         self._layers = _layers(skin, self.face, self._lips)
         self._mouth = Mouth(picture, self.face, opened=self.opened)
         self._lids = Lids(picture, self.face)
-        self._blinking = False
+        self._brows = Brows(picture, self.face, covered=self._lids.rimmed)
+        self._moved = False
 
     @property
     def moving(self) -> tuple[tuple[int, int, int, int], ...]:
         """x0, y0, x1, y1 of everything in the picture that can change."""
-        return (self.face.roi, *self._lids.boxes)
+        return (self.face.roi, *self._lids.boxes, *self._brows.boxes)
 
-    def frame(self, shape: npt.NDArray[np.float64], *, blink: float = 0.0) -> Image:
+    def frame(self, shape: npt.NDArray[np.float64], *, blink: float = 0.0, brow: float = 0.0) -> Image:
         """(h, w, 3) uint8 BGR of one articulation, (7,); the buffer is used again: copy it to keep it."""
         x0, y0, x1, y1 = self.face.roi
         self._work[y0:y1, x0:x1] = self.draw(shape).mouth
+        moves = max(blink, brow) > SEEN
+        if moves or self._moved:
+            self._lids.restore(self._work)
+            self._brows.lift(self._work, brow)
         if blink > SEEN:
             self._lids.blink(self._work, blink)
-        elif self._blinking:
-            self._lids.restore(self._work)
-        self._blinking = blink > SEEN
+        self._moved = moves
         return self._work
 
     def draw(self, shape: npt.NDArray[np.float64]) -> Drawn:

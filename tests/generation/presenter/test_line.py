@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -221,3 +222,16 @@ def test_an_arm_cut_off_by_the_portrait_runs_down_to_the_lower_edge() -> None:
     assert (np.diff(widths[180:]) >= 0).all()
     assert widths[:180].max() == 0
     assert widths[-1] > 0.7 * grown
+
+
+def test_brows_rise_on_stressed_sounds_and_not_on_every_one() -> None:
+    speech = spoken("您好" * 30 + "。").sentences[0]
+    stressed = replace(speech, phones=tuple(replace(each, stress=2) for each in speech.phones))
+    frames = round(speech.duration_s * FPS)
+
+    flat, lively = (motion(each, seed=3, fps=FPS, frames=frames) for each in (speech, stressed))
+
+    assert flat.brow.max() == 0
+    rises = (np.diff(np.sign(np.diff(lively.brow))) < 0).sum()
+    assert 1 <= rises <= speech.duration_s / 1.3 + 1
+    assert max(lively.brow[0], lively.brow[-1]) < 0.02

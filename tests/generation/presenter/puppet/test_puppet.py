@@ -157,3 +157,28 @@ def test_a_closed_smile_leaves_no_crumbs_at_its_corners(astronaut: Image, smilin
             around = cv2.medianBlur(patch.astype(np.uint8), reach // 2 | 1)
             # with the source's own corners in the layers it is .24 to .28
             assert (around - patch).max() < 0.23 * np.median(patch)
+
+
+def test_brows_rise_and_come_back(smiler: Puppet, smiling: Portrait) -> None:
+    still = smiler.frame(REST).copy()
+    raised = smiler.frame(REST, brow=1.0).copy()
+    for brow in (105, 334):
+        x, y = smiling.mesh[brow, :2].astype(int)
+        columns = np.s_[x - 3 : x + 3]
+        now, before = raised[y - 3 : y + 6, columns].astype(int), still[y - 3 : y + 7, columns].astype(int)
+        lower, same = before[1:], before[:-1]
+        assert np.abs(now - lower).mean() < 0.5 * np.abs(now - same).mean()
+    assert (smiler.frame(REST) == still).all()
+
+
+def test_brows_under_glasses_stay(puppet: Puppet, closed: Portrait) -> None:
+    assert (puppet.frame(REST, brow=1.0) == closed.picture).all()
+
+
+def test_a_blink_keeps_the_brow_where_it_is(smiler: Puppet) -> None:
+    raised = smiler.frame(REST, brow=1.0).copy()
+    both = smiler.frame(REST, brow=1.0, blink=1.0)
+    x, y = smiler.face.points[105].astype(int)
+    part = np.s_[y - 6 : y + 3, x - 10 : x + 10]
+
+    assert (both[part] == raised[part]).all()
