@@ -405,6 +405,39 @@ class HookRemoved(Event):
     hook: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TemplateChanged(Event):
+    """What every change of a template says; `sha256` is of the version that is used from now on."""
+
+    template: str
+    version: int
+    sha256: str
+    previous: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateActivated(_TemplateChanged):
+    """A second person approved a version of a template; videos look like it from now on."""
+
+    type = "template.activated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateRolledBack(_TemplateChanged):
+    """Somebody went back to an earlier version."""
+
+    type = "template.rolled_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateFellBack(_TemplateChanged):
+    """The version in use failed its checks, and an earlier one was used for one video; `problem` is a code."""
+
+    type = "template.fell_back"
+    presentation: str
+    problem: str
+
+
 TYPES: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
@@ -416,6 +449,7 @@ TYPES: dict[str, type[Event]] = {
         *(GenerationCancelled, LabelApplied, OutputDownloaded, OutputWithdrawn),
         *(ExportRequested, ExportApproved, ExportRejected, ExportDelivered, ExportErased),
         *(HookAdded, HookRemoved),
+        *(TemplateActivated, TemplateRolledBack, TemplateFellBack),
     )
 }
 """Every event the log accepts, by the name it has there."""

@@ -24,6 +24,8 @@ GenerationError
 ├── SyncOutOfBoundsError      mouth and sound of a finished file do not agree
 ├── CallbackRefusedError      an address that is not called, or a secret that does not belong to it
 ├── QuotaError                more presentations in flight than the tenant may have
+├── TemplateStateError        a template or a version of it is in a state that does not allow it
+├── TemplateUnusableError     no version of a template passes its checks
 └── SealError                 the output cannot be sealed, and so it is not delivered
 """
 
@@ -243,3 +245,17 @@ class QuotaError(GenerationError):
     code = "quota.presentations"
     hint = "Wait until some have ended, or ask an operator for more."
     wait = 30  # seconds
+
+
+class TemplateStateError(GenerationError):
+    """A template, or a version of it, is in a state that does not allow it."""
+
+    code = "template_state"
+    hint = "A version is approved by a second person after its trial has passed; see the template."
+
+
+class TemplateUnusableError(GenerationError):
+    """No version of a template passes its checks."""
+
+    code = "template_unusable"
+    hint = "Tell an operator: a picture of the template is gone, or a version was altered."

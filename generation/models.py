@@ -435,3 +435,58 @@ class VariantSet(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "client_id"], name="variantset_once_per_client_id")
         ]
+
+
+class VersionState(models.TextChoices):
+    """Where a version of a template is; only an approved one is used."""
+
+    TRYING = "trying"
+    FAILED = "failed"
+    READY = "ready"
+    APPROVED = "approved"
+
+
+class SceneTemplate(models.Model):
+    """A named look of videos; ``active`` is the version that is used when none is named."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.CharField(max_length=64)
+    name = models.CharField(max_length=48)
+    active = models.ForeignKey("TemplateVersion", on_delete=models.PROTECT, related_name="+", null=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="scenetemplate_once_per_name")]
+
+
+class TemplateVersion(models.Model):
+    """One version of a template; a trigger refuses that its document, hash, number or author change."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    template = models.ForeignKey(SceneTemplate, on_delete=models.PROTECT, related_name="versions")
+    number = models.IntegerField()
+    document = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=VersionState, default=VersionState.TRYING)
+    trial = models.JSONField(default=dict)
+    author = models.CharField(max_length=40)
+    approver = models.CharField(max_length=40, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    touched = models.DateTimeField(auto_now=True)
+    approved = models.DateTimeField(null=True)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["template", "number"], name="templateversion_once_per_number"),
+            models.CheckConstraint(
+                condition=Q(state__in=VersionState.values), name="templateversion_state_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(approver=F("author")) & (~Q(state=str(VersionState.APPROVED)) | ~Q(approver="")),
+                name="templateversion_four_eyes",
+            ),
+        ]

@@ -23,7 +23,18 @@ from audit.events import Actor
 from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
-from generation import blobs, hooks, leases, loaded, presenting, services, speaking, transitions, voicing
+from generation import (
+    blobs,
+    hooks,
+    leases,
+    loaded,
+    presenting,
+    services,
+    speaking,
+    templating,
+    transitions,
+    voicing,
+)
 from generation.engine.look.matte import Matting
 from generation.engine.media.image import decode_image
 from generation.engine.types import Image
@@ -37,6 +48,7 @@ from generation.presenter.driving import PuppetEngine
 from generation.presenter.errors import PresenterError
 from generation.presenter.line import Spoken, drive, make_plate, speak
 from generation.presenter.normalise import Language
+from generation.presenter.overlay import Overlaid, Scene
 from generation.presenter.scene import Layout, Plate
 from generation.presenter.script import Kind, Script, read
 from generation.presenter.speech import SpeechEngine
@@ -88,14 +100,14 @@ def _take(presentation_id: uuid.UUID) -> Presentation | None:
 
 def _perform(row: Presentation, folder: Path, lease: Lease) -> None:
     script = read(row.script, language=Language(row.language), kind=Kind(row.kind))
-    if words_against(script):
+    if words_against(script) or _words_of_template(row):
         raise RefusedError(
             "The words are refused now.", job=str(row.id), code="text.review", reasons=("text.review",)
         )
-    layout = layout_of(row.scene["format"], row.scene["colour"])
+    scene = _scene(row)
     voices = voices_of(script, chosen=row.voice, known=voicing.known())
     _require_voices(row, voices, seconds=max(1, len(script.spoken) // 8))
-    plate = _plate(row, script, layout)
+    plate = _plate(row, script, scene.layout)
     spoken = speak(script, engine=speech_engine(), voice=voices[0].voice)
     _require_voices(row, voices, seconds=math.ceil(spoken.duration_s))
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,14 +122,28 @@ def _perform(row: Presentation, folder: Path, lease: Lease) -> None:
     drive(
         spoken,
         plate=plate,
-        layout=layout,
-        engine=PuppetEngine(),
+        layout=scene.layout,
+        engine=Overlaid(PuppetEngine(scene.background), scene.overlays),
         out=film,
-        subtitles=bool(row.scene["subtitles"]),
+        subtitles=scene.subtitles,
         progress=progress,
     )
     lease.check()
     _hand_over(row, spoken, film, voices)
+
+
+def _scene(row: Presentation) -> Scene:
+    """How the video looks: as its template says, or as the request did."""
+    if "template" in row.scene:
+        return templating.scene_for(row)
+    layout = layout_of(row.scene["format"], row.scene["colour"])
+    return Scene(layout, subtitles=bool(row.scene["subtitles"]))
+
+
+def _words_of_template(row: Presentation) -> tuple[str, ...]:
+    if "template" not in row.scene:
+        return ()
+    return templating.reasons_against(templating.Pinned(**row.scene["template"]), tenant=row.tenant)
 
 
 def _require_voices(row: Presentation, voices: Sequence[VoiceEntry], *, seconds: int) -> tuple[str, ...]:

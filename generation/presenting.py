@@ -14,7 +14,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +26,7 @@ from audit.events import Actor, GateDecided
 from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
-from generation import hooks, leases, queueing, selectors, services, speaking, voicing
+from generation import hooks, leases, queueing, selectors, services, speaking, templating, voicing
 from generation.errors import (
     ClientIdTakenError,
     JobStateError,
@@ -45,7 +45,9 @@ from generation.presenter.errors import PresenterError
 from generation.presenter.normalise import Language
 from generation.presenter.scene import SIZES, Layout
 from generation.presenter.script import Kind, Script, read
+from generation.presenter.templates import require_no_places
 from generation.presenter.voices import VoiceEntry
+from generation.templating import Pinned
 
 OPERATION = "lip_sync"
 POLICY, POLICY_VERSION = "script", 1
@@ -73,6 +75,8 @@ class PresentRequest:
     colour: str = "#3c6e96"
     subtitles: bool = True
     callback: hooks.Callback | None = None
+    template: templating.TemplateUse | None = None
+    """Decides about format, colour and subtitles when it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def present(request: PresentRequest, *, client_id: str, by: Actor) -> Presentati
         NotFoundError: no such identity in this tenant.
         ClientIdTakenError: this id belongs to another request.
         CallbackRefusedError: the address to be told is not called.
+        TemplateUnusableError: no version of the template passes its checks.
         QuotaError: the tenant has as many in flight as it may have.
         RefusedError: the gate refuses; the presentation is kept as rejected and the decision logged.
     """
@@ -138,11 +143,14 @@ def present(request: PresentRequest, *, client_id: str, by: Actor) -> Presentati
     digest = hashlib.sha256(json.dumps(asdict(request), sort_keys=True).encode()).hexdigest()
     if (known := _known(client_id, digest, tenant=by.tenant)) is not None:
         return known
+    request, pinned = _in_template(request, tenant=by.tenant)
     reviewed = review(request)
     _require_people(request, tenant=by.tenant)
     reasons = reasons_against(request, reviewed, tenant=by.tenant)
+    if pinned is not None:
+        reasons = tuple(dict.fromkeys((*templating.reasons_against(pinned, tenant=by.tenant), *reasons)))
     try:
-        row = _write(request, reviewed, reasons, client_id=client_id, digest=digest, by=by)
+        row = _write(request, reviewed, reasons, pinned, client_id=client_id, digest=digest, by=by)
     except IntegrityError:  # the same request came twice at once
         again = _known(client_id, digest, tenant=by.tenant)
         if again is None:
@@ -230,6 +238,18 @@ def reasons_against(request: PresentRequest, reviewed: Reviewed, *, tenant: str)
     return tuple(dict.fromkeys(found))
 
 
+def _in_template(request: PresentRequest, *, tenant: str) -> tuple[PresentRequest, Pinned | None]:
+    """The request with its template's values and look, and the version that it pins."""
+    if request.template is None:
+        require_no_places(request.script)
+        return request, None
+    pinned = templating.pin(request.template, tenant=tenant)
+    markup = request.kind == Kind.SSML
+    script = templating.script_of(pinned, request.script, markup=markup, tenant=tenant)
+    look = templating.format_of(pinned, tenant=tenant)
+    return replace(request, script=script, **look), pinned
+
+
 def _require_people(request: PresentRequest, *, tenant: str) -> None:
     for identity_id in (request.identity_id, request.performer_id):
         try:
@@ -250,6 +270,7 @@ def _write(
     request: PresentRequest,
     reviewed: Reviewed,
     reasons: Sequence[str],
+    pinned: Pinned | None,
     *,
     client_id: str,
     digest: str,
@@ -281,6 +302,10 @@ def _write(
         row.state, row.finished = PresentationState.REJECTED, timezone.now()
         row.code, row.hint, row.reasons = reasons[0], hint(reasons[0]), list(reasons)
         row.message = f"Refused: {', '.join(reasons)}."
+    if pinned is not None:
+        row.scene["template"] = pinned.as_record()
+        if pinned.problem:
+            templating.note_fallback(row, row.scene["template"])
     row.save(force_insert=True)
     audit.append(_decided(row, reviewed.script, reasons), actor=by)
     if reasons:

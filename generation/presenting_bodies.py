@@ -15,6 +15,7 @@ from generation.presenter.scene import SIZES
 from generation.presenter.script import Kind
 from generation.presenter.voices import Source
 from generation.presenting import PresentRequest, Reviewed
+from generation.templates_bodies import TemplateUseSerializer, template_of
 
 FORMATS = (*SIZES, "preview")
 
@@ -48,10 +49,14 @@ class PresentRequestSerializer(ScriptSerializer):
     subtitles = serializers.BooleanField(default=True, help_text="Burnt into the picture; side files always.")
 
     callback = CallbackSerializer(required=False, help_text="Told how it ended; signed.")
+    template = TemplateUseSerializer(
+        required=False, help_text="Decides about format, colour and subtitles when it is given."
+    )
 
     def request(self) -> PresentRequest:
         """The validated body as a value."""
         data = dict(self.validated_data) | {"callback": callback_of(self.validated_data)}
+        data["template"] = template_of(self.validated_data)
         return PresentRequest(identity_id=data.pop("identity"), performer_id=data.pop("performer"), **data)
 
 
@@ -121,6 +126,7 @@ class PresentationSerializer(serializers.ModelSerializer[Presentation]):
     outputs = serializers.SerializerMethodField()
     job = serializers.UUIDField(source="job_id", allow_null=True)
     sync = serializers.SerializerMethodField()
+    template = serializers.SerializerMethodField()
 
     class Meta:
         """What is shown."""
@@ -129,7 +135,7 @@ class PresentationSerializer(serializers.ModelSerializer[Presentation]):
         fields = [
             "client_id", "state", "stage", "progress", "identity", "performer", "language", "kind", "voice",
             "purpose", "channel", "territory", "product", "job", "error", "hits", "outputs", "sync",
-            "created", "finished",
+            "template", "created", "finished",
         ]  # fmt: skip
 
     def get_state(self, row: Presentation) -> str:
@@ -173,3 +179,9 @@ class PresentationSerializer(serializers.ModelSerializer[Presentation]):
     def get_sync(self, row: Presentation) -> dict[str, Any] | None:
         """How well mouth and sound agree on the finished file."""
         return row.job.report.get("sync") if row.job is not None else None
+
+    def get_template(self, row: Presentation) -> dict[str, Any] | None:
+        """The version that it pinned, and why it is another than the one in use; null without a template."""
+        pinned = row.scene.get("template")
+        names = ("name", "version", "sha256", "wanted", "problem")
+        return {name: pinned[name] for name in names} if pinned else None

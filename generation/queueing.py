@@ -10,7 +10,14 @@ from django.db import transaction
 
 log = logging.getLogger(__name__)
 
-QUEUES = {"admit": "cpu", "run_chunk": "gpu", "seal": "cpu", "drive": "cpu", "call": "io"}
+QUEUES = {
+    "admit": "cpu",
+    "run_chunk": "gpu",
+    "seal": "cpu",
+    "drive": "cpu",
+    "call": "io",
+    "try_template": "cpu",
+}
 """Task -> queue; the tasks name the same queues."""
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from generation import hooks, leases, queueing, summing, transitions
+from generation import hooks, leases, queueing, summing, templating, transitions
 from generation.models import (
     OPEN_STATES,
     Chunk,
@@ -33,6 +33,7 @@ STEPS = {JobState.ADMITTING: "admit", JobState.SEALING: "seal"}
 def reap() -> int:
     """Send again what a dead worker left or the broker lost; gives how many messages went out."""
     sent = _running_chunks() + _queued_chunks() + _presentations() + hooks.send_due()
+    sent += templating.send_overdue()
     sent += sum(_whole_jobs(state) for state in STEPS)
     summing.settle()
     for folder in transitions.stale_scratch():

@@ -9,7 +9,7 @@ import uuid
 
 from celery import shared_task
 
-from generation import hooks, performing, services
+from generation import hooks, performing, services, trying
 
 
 @shared_task(queue="cpu", soft_time_limit=300, time_limit=330, max_retries=0)
@@ -34,6 +34,12 @@ def seal(job_id: str) -> None:
 def drive(presentation_id: str) -> None:
     """Say a script and drive its performer; half an hour of video on a slow core."""
     performing.perform(uuid.UUID(presentation_id))
+
+
+@shared_task(queue="cpu", soft_time_limit=300, time_limit=330, max_retries=0)
+def try_template(version_id: str) -> None:
+    """Make and measure two seconds of a new template."""
+    trying.try_version(uuid.UUID(version_id))
 
 
 @shared_task(queue="io", soft_time_limit=30, time_limit=40, max_retries=0)

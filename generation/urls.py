@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from generation import api, hooks_api, presenting_api, statutory_api, variants_api
+from generation import api, hooks_api, presenting_api, statutory_api, templates_api, variants_api
 
 urlpatterns = [
     path("media/", api.MediaListView.as_view(), name="api-media-list"),
@@ -32,6 +32,18 @@ urlpatterns = [
     path("hooks/deliveries", hooks_api.DeliveryListView.as_view(), name="api-hook-deliveries"),
     path("hooks/<uuid:hook_id>/", hooks_api.HookView.as_view(), name="api-hook"),
     path("hooks/<uuid:hook_id>/test", hooks_api.HookTestView.as_view(), name="api-hook-test"),
+    path("templates/", templates_api.TemplateListView.as_view(), name="api-template-list"),
+    path("templates/<slug:template>/", templates_api.TemplateView.as_view(), name="api-template"),
+    path(
+        "templates/<slug:template>/rollback",
+        templates_api.TemplateRollBackView.as_view(),
+        name="api-template-rollback",
+    ),
+    path(
+        "templates/<slug:template>/<int:number>/approve",
+        templates_api.TemplateApproveView.as_view(),
+        name="api-template-approve",
+    ),
     path("scripts/review", presenting_api.ScriptReviewView.as_view(), name="api-script-review"),
     path("voices/", presenting_api.VoiceListView.as_view(), name="api-voice-list"),
     path("presentations/", presenting_api.PresentationListView.as_view(), name="api-presentation-list"),

@@ -16,6 +16,7 @@ PresenterError
 │   └── RecordingError              a recording cannot be used, or does not say the script
 ├── PlateRejectedError              the portrait cannot be driven; every failed check with its number
 ├── SceneError                      the layout does not hold the person, the background or a subtitle
+├── TemplateInvalidError            a template, or the values for it, cannot be used; says which field
 ├── FilmError                       the driving video cannot be written
 └── SyncUnmeasuredError             the finished file cannot be measured, so it does not go out
 """
@@ -153,6 +154,17 @@ class SceneError(PresenterError):
 
     code = "scene_invalid"
     hint = "Change the template's size, place or texts."
+
+
+class TemplateInvalidError(PresenterError):
+    """A template, or the values for it, cannot be used; ``fields``: name -> what is wrong."""
+
+    code = "template_invalid"
+    hint = "Correct the named fields; a template's variables are given each once."
+
+    def __init__(self, message: str, *, faults: Mapping[str, str]) -> None:
+        super().__init__(f"{message} ({', '.join(sorted(faults))})")
+        self.fields = {name: [text] for name, text in faults.items()}
 
 
 class FilmError(PresenterError):

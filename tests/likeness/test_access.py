@@ -25,7 +25,17 @@ from rest_framework.views import APIView
 from audit import selectors as log
 from consent import services as consents
 from generation import services as generations
-from generation.models import Export, Hook, Job, JobState, Presentation, PresentationState, VariantSet
+from generation.models import (
+    Export,
+    Hook,
+    Job,
+    JobState,
+    Presentation,
+    PresentationState,
+    SceneTemplate,
+    TemplateVersion,
+    VariantSet,
+)
 from likeness.accounts import services as accounts
 from likeness.accounts.roles import Role
 from tests.consent import fakes
@@ -56,18 +66,22 @@ MISSING = {
     "size": "987654",
     "export_id": str(uuid.UUID(int=1)),
     "hook_id": str(uuid.UUID(int=1)),
+    "template": "nothing",
+    "number": "987",
     "client_id": "nothing-1",
     "kind": "srt",
 }
 OWN = {
     ("put", "api/v1/presentations/<str:client_id>/"),
     ("put", "api/v1/presentations/<str:client_id>/variants"),
+    ("post", "api/v1/templates/<slug:template>/"),
 }
 """Routes that make a thing of the caller's own under an id of their choice: there is nothing to hide."""
 BODIES: dict[str, dict[str, Any]] = {
     "approve": {"role": "legal"},
     "reject": {"reason": "other"},
     "revoke": {"reason": "other"},
+    "rollback": {"version": 1},
     "exports": {"recipient": "a bank", "agreement": "AGR-1", "purpose": "other", "declared": True},
 }
 REFUSED = {"code": "scope.language", "message": "Refused.", "hint": "", "reasons": ["scope.language"]}
@@ -233,6 +247,10 @@ def world(home, sequencing, people, person, settings) -> World:
         cells=[{"language": "zh", "identity": who.id, "presentation": "", "asked": True} | REFUSED],
     )
     hook = Hook.objects.create(tenant="demo", url="https://bank.example/hook", creator=by["operator"].id)
+    look = SceneTemplate.objects.create(tenant="demo", name="balance-1")
+    TemplateVersion.objects.create(
+        template=look, number=1, document={}, sha256="0" * 64, author=by["operator"].id
+    )
     portrait_id = who.portraits.first().id
     index = next(e.index for e in wait_for_entries() if e.event["type"] == "consent.submitted")
     values = {
@@ -246,6 +264,8 @@ def world(home, sequencing, people, person, settings) -> World:
         "size": str(stamped()),
         "export_id": str(export.pk),
         "hook_id": str(hook.pk),
+        "template": "balance-1",
+        "number": "1",
         "client_id": presentation.client_id,
         "kind": "srt",
     }

@@ -25,6 +25,7 @@ FAMILIES = (
     "present",
     "exports",
     "hooks",
+    "templates",
     "provenance",
     "rejoin",
     "audit",

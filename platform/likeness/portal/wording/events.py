@@ -51,6 +51,11 @@ EVENTS: dict[str, Told] = {
     "export.erased": Told("", "undo", _("The recipient of a copy was erased")),
     "hook.added": Told("", "shield", _("An address outside is told of jobs")),
     "hook.removed": Told("", "undo", _("An address outside is told of jobs no more")),
+    "template.activated": Told("", "check", _("A look of videos came into use")),
+    "template.rolled_back": Told("warn", "undo", _("An earlier look of videos was put back")),
+    "template.fell_back": Told(
+        "bad", "alert", _("A look of videos failed its checks; an earlier one was used")
+    ),
     "output.downloaded": Told("", "download", _("An output was downloaded")),
     "output.withdrawn": Told("bad", "undo", _("An output was withdrawn")),
 }
