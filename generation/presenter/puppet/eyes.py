@@ -131,7 +131,9 @@ def _close(picture: Image, lid: _Lid, amount: float) -> None:
     down = (y - lid.ceiling) / np.maximum(edge - lid.ceiling, 1)
     drawn = _rows(lid, lid.ceiling + (lid.upper - lid.ceiling) * np.clip(down, 0, 1) ** 0.85)
     mirrored = _rows(lid, lid.lower + (edge - y) * 0.6 + 0.12 * lid.height)
-    shade = np.clip(0.82 + 0.14 * down, 0.8, 0.96)
+    # bags and lights below the eye would blink as a pattern
+    mirrored = cv2.GaussianBlur(mirrored, (0, 0), lid.height * 0.07)
+    shade = np.clip(0.78 + 0.14 * down, 0.76, 0.92)
     skin = mirrored * shade[..., None]
     skin += (drawn - skin) * lid.above[None, :, None]
     over = np.clip((edge - y) / 2 + 0.5, 0, 1) * np.clip((y - lid.ceiling) / 3, 0, 1) * lid.fade
