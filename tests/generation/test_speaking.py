@@ -15,7 +15,10 @@ from consent.terms import SeparateConsent
 from generation import performing, presenting, selectors, speaking, voicing
 from generation.errors import RefusedError
 from generation.models import JobConsent
-from generation.presenter.errors import VoiceTableError
+from generation.presenter.errors import SpeechUnavailableError, VoiceTableError
+from generation.presenter.normalise import Language
+from generation.presenter.script import read
+from generation.presenter.voices import VoiceEntry
 from generation.presenting import PresentRequest
 from tests.generation import fakes
 from tests.generation.presenter.tones import ToneEngine
@@ -144,6 +147,26 @@ def test_the_list_shows_nobody_s_voices_and_those_of_one_s_own_people(quick: Any
     (folder / "theirs.toml").write_text("[")
     broken = client.get("/api/v1/voices/")
     assert (broken.status_code, broken.json()["code"]) == (503, "voices_invalid")
+
+
+def test_the_record_says_that_the_words_left_the_house(settings: Any) -> None:
+    settings.LIKENESS_TTS_URL = "https://tts.example/say"
+    settings.LIKENESS_TTS_HOSTS = ["tts.example"]
+    far = VoiceEntry("wang", (Language.ZH,), "http", "idn_0123456789abcdef", version="2")
+    near = VoiceEntry("sample-zh", (Language.ZH,), "espeak", "synthetic")
+    spoken = ToneEngine().synthesize(read("您好", language=Language.ZH).segments[0], voice=far.voice)
+
+    assert speaking.record([near, far], spoken)["sent_to"] == "tts.example"
+    assert speaking.record([near], spoken)["sent_to"] == ""
+    assert speaking.record([far], spoken)["voices"] == [
+        {"id": "wang", "version": "2", "licence": "idn_0123456789abcdef"}
+    ]
+
+
+@pytest.mark.parametrize("source", ["http", "recorded", "festival"])
+def test_an_engine_that_is_not_configured_says_so(source: str) -> None:
+    with pytest.raises(SpeechUnavailableError, match="not configured"):
+        speaking.engine(source)
 
 
 def driven(monkeypatch: pytest.MonkeyPatch, clip: bytes = b"") -> list[Any]:

@@ -120,3 +120,26 @@ def test_a_word_that_the_export_setting_does_not_know_stops_every_command():
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode != 0
     assert "LIKENESS_STATUTORY_EXPORT is 'yes'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LIKENESS_TTS_URL", "https://tts.example/"),
+        ("LIKENESS_TTS_URL", "http://10.0.0.1/"),
+        ("LIKENESS_TTS_NETWORKS", ["10.0.0.1/8"]),
+    ],
+)
+def test_a_speech_engine_that_can_never_be_reached_is_said_at_the_start(name, value, settings):
+    settings.LIKENESS_TTS_URL = "https://listed.example/"
+    settings.LIKENESS_TTS_HOSTS = ["listed.example", "10.0.0.1"]
+    setattr(settings, name, value)
+    assert [fault.id for fault in checks.speech()] == ["likeness.E003"]
+
+
+def test_a_malformed_table_of_voices_is_said_at_the_start(settings, tmp_path):
+    settings.LIKENESS_HOME = tmp_path
+    assert checks.speech() == []
+    (tmp_path / "voices.d").mkdir()
+    (tmp_path / "voices.d" / "ours.toml").write_text("[wang]")
+    assert [fault.id for fault in checks.speech()] == ["likeness.E004"]
