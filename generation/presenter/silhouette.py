@@ -21,6 +21,7 @@ KEEP_FROM, KEEP_SPAN = 0.35, 0.5  # of the network's matte: below the first noth
 ROUNDS = 3
 SIDE, ELBOW = 0.09, 0.4  # of the portrait's width; of that
 SOFT_END = 2.0  # pixels
+SHOULDER = 0.25  # of the height: what is cut above it is no arm
 SOFT_PX = 2.5  # of a picture 1080 lines tall
 
 
@@ -62,8 +63,8 @@ def _arm(edge: npt.NDArray[np.float32], reach: int) -> Alpha:
     down = np.clip((rows - top) / max(1, len(rows) - top), 0, 1)
     # its outermost column stays empty: it is what lies beyond
     length = (reach - 2 * SOFT_END) * (1 - (1 - down) ** 1.5)
-    # an elbow that does not reach the lower edge only fades out
-    elbow = (rows < top) & (edge >= 0.5)
+    # an elbow that does not reach the lower edge only fades out, and so does a head that fills the portrait
+    elbow = ((rows < top) | (top < SHOULDER * len(rows))) & (edge >= 0.5)
     length, soft = np.where(elbow, reach * ELBOW, length), np.where(elbow, reach * ELBOW, SOFT_END)
     cover = np.clip((length[:, None] - along[None]) / soft[:, None] + 0.5, 0, 1)
     return np.asarray(cover * edge[:, None], np.float32)

@@ -235,3 +235,11 @@ def test_brows_rise_on_stressed_sounds_and_not_on_every_one() -> None:
     rises = (np.diff(np.sign(np.diff(lively.brow))) < 0).sum()
     assert 1 <= rises <= speech.duration_s / 1.3 + 1
     assert max(lively.brow[0], lively.brow[-1]) < 0.02
+
+
+def test_a_head_that_fills_its_portrait_fades_out_at_the_sides() -> None:
+    _, found, grown = completed(np.full((400, 300, 3), 90, np.uint8), np.ones((400, 300), np.float32))
+
+    assert (np.diff(found[200, grown + 300 :]) <= 0).all()
+    assert (found[:, grown + 300 :] == found[200, grown + 300 :]).all()
+    assert found[:, -1].max() == found[:, 0].max() == 0
