@@ -5,7 +5,8 @@
 - It stays small, at most 640 px wide, where no invisible mark is asked for; it shows ``PREVIEW`` and the AI
   label on its pixels, and carries the AIGC label in its metadata. The sound carries the metadata alone: it is
   played on a page that says so, and is never handed out as a file.
-- Nothing of it is kept. A plate stays in this process for a few minutes, for as long as its release holds.
+- Nothing of it is stored. This process remembers sentences that it said lately, and a plate for a few
+  minutes while its release holds.
 """
 
 from __future__ import annotations
@@ -48,7 +49,6 @@ from generation.presenter.line import perform as articulate
 from generation.presenter.puppet.puppet import Puppet
 from generation.presenter.scene import Layout, Plate, Stage, backdrop
 from generation.presenter.script import Script, Segment
-from generation.presenter.speech import Voice
 from generation.presenter.visemes import opening
 from generation.presenting import OPERATION, PresentRequest, Reviewed
 from generation.sealing import APPLICATION
@@ -293,7 +293,7 @@ def _first(script: Script, *, seconds: int) -> Iterator[Segment]:
 
 
 def _speak(script: Script, reviewed: Reviewed) -> Spoken:
-    return speak(script, engine=performing.speech_engine(), voice=Voice(reviewed.voice.id, "synthetic"))
+    return speak(script, engine=performing.speech_engine(), voice=reviewed.voice.voice)
 
 
 def _aigc() -> AigcLabel:

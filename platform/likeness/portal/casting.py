@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from consent import selectors as consents
 from consent.catalogue import Operation
 from consent.errors import ConsentError
-from generation.presenter.voices import voices
+from generation import voicing
+from generation.presenter.errors import PresenterError
 
 OPERATIONS = {"likeness": Operation.LIP_SYNC, "performer": Operation.PERFORMANCE}
 VOICES = {
@@ -40,8 +41,12 @@ def performers(tenant: str) -> tuple[Castable, ...]:
 
 
 def voice_choices() -> list[tuple[str, Any]]:
-    """Voices with their words; one that has none is shown by its id."""
-    return [("", VOICES[""]), *((each, VOICES.get(each, each)) for each in voices())]
+    """Voices with their words; a site's own by its id, and none while the site's table is at fault."""
+    try:
+        known = voicing.known()
+    except PresenterError:
+        known = {}
+    return [("", VOICES[""]), *((each, VOICES.get(each, each)) for each in known)]
 
 
 def _castable(tenant: str, *, kind: str) -> Iterator[Castable]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from django.conf import settings
 from audit.events import TYPES
 from consent import catalogue, roles
 from consent.models import State
-from generation.models import JobState
+from generation.gate import text as words_gate
+from generation.models import JobState, PresentationState
+from generation.presenter.errors import PresenterError
 from likeness.accounts.roles import Role
 from likeness.portal import access
 from likeness.portal.wording import events, faults, quality, reading, reasons, states, terms
@@ -24,7 +27,7 @@ def test_every_type_of_entry_is_told():
     assert set(events.EVENTS) >= set(TYPES)
 
 
-@pytest.mark.parametrize("choice", [JobState, State])
+@pytest.mark.parametrize("choice", [JobState, State, PresentationState])
 def test_every_state_has_a_chip(choice):
     missing = {value for value in choice.values if value not in states.CHIPS} - {"subject_signed"}
     assert not missing
@@ -66,6 +69,24 @@ def test_every_reason_of_the_gate_and_of_a_licence_is_told():
     known = set(reasons.REASONS) | set(TYPES) | set(faults.EXPLAINED)
     assert len(found) > 20
     assert found - {"face.kept"} <= known  # a note about a frame, no reason
+
+
+def test_every_refusal_of_a_script_is_told():
+    table = tomllib.loads((ROOT / "generation" / "gate" / "lexicon.toml").read_text("utf-8"))
+    codes = {f"text.{name}" for name, rows in table.items() if isinstance(rows, dict)}
+    codes |= {*words_gate._COMPILED, "text.licence", "text.review", "voice.no_licence"}
+    assert len(codes) > 8
+    assert codes <= set(reasons.REASONS)
+
+
+def test_every_error_of_the_presenter_is_told():
+    codes, classes = set(), [PresenterError]
+    while classes:
+        kind = classes.pop()
+        classes += kind.__subclasses__()
+        if kind is not PresenterError:
+            codes.add(kind.code)
+    assert codes <= set(faults.EXPLAINED)
 
 
 def test_every_finding_of_the_enrolment_gate_is_told():

@@ -69,6 +69,11 @@ EXPLAINED: dict[str, tuple[Any, Any]] = {
         _("The script was not spoken: the speech engine failed."),
         _("Try again, then tell the operator."),
     ),
+    "voices_invalid": (_("The table of this site's voices is at fault."), _("Tell the operator.")),
+    "recording_refused": (
+        _("The recording cannot be used, or does not say the script."),
+        _("Record the script as it is written, in a quiet room."),
+    ),
     "plate_rejected": (
         _("The performer's portrait cannot be driven."),
         _("Use a frontal, sharp portrait with the lips closed or a slight smile."),
