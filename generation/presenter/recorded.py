@@ -38,7 +38,7 @@ LEVEL_MIN_DB = -35.0
 NOISE_MIN_DB = 20.0
 """Between the loud and the quiet frames; below it the room is heard behind every word."""
 FIT_MAX = 0.90
-"""Of the worst second. Renderings by other voices: 0.11 to 0.81; other words in one place: 0.97 and more."""
+"""Of the worst second. Renderings by other voices: 0.12 to 0.79; other words in one place: 0.99 and more."""
 FIT_FRAMES = 100
 TRACTS = (0.88, 1.0, 1.14, 1.28)
 """Resonances against the reference's: a deep voice to a high one."""
