@@ -48,7 +48,7 @@ from generation.presenter.line import FPS, Spoken, make_plate, speak
 from generation.presenter.line import perform as articulate
 from generation.presenter.puppet.puppet import Puppet
 from generation.presenter.scene import Layout, Plate, Stage, backdrop
-from generation.presenter.script import Script, Segment
+from generation.presenter.script import Script
 from generation.presenter.visemes import opening
 from generation.presenting import OPERATION, PresentRequest, Reviewed
 from generation.sealing import APPLICATION
@@ -278,18 +278,14 @@ def _drawn(ready: _Ready, spoken: Spoken, layout: Layout, *, subtitles: bool) ->
 
 def _opening(script: Script, *, seconds: int) -> Script:
     """The first sentences: as many as fit by the estimate, at least one that says something."""
-    return replace(script, segments=tuple(_first(script, seconds=seconds)))
-
-
-def _first(script: Script, *, seconds: int) -> Iterator[Segment]:
-    a_character = presenting.SECONDS_A_CHARACTER[script.language]
-    length = 0.0
+    left, first = float(seconds), []
     for segment in script.segments:
-        said = len(segment.spoken.strip()) * a_character
-        if length and length + said > seconds:
-            return
-        length += said
-        yield segment
+        said = len(segment.spoken.strip()) * presenting.SECONDS_A_CHARACTER[script.language]
+        if left < seconds and said > left:
+            break
+        left -= said
+        first.append(segment)
+    return replace(script, segments=tuple(first))
 
 
 def _speak(script: Script, reviewed: Reviewed) -> Spoken:
