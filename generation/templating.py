@@ -53,7 +53,10 @@ class TemplateUse:
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """A template as one presentation uses it; ``wanted`` and ``problem`` say what it was used instead of."""
+    """A template as one presentation uses it; ``wanted`` and ``problem`` say what it was used instead of.
+
+    ``named``: the request asked for this very version, so no other one takes its place.
+    """
 
     name: str
     version: int
@@ -61,6 +64,7 @@ class Pinned:
     variables: Mapping[str, str]
     wanted: int
     problem: str = ""
+    named: bool = False
 
     def as_record(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -193,7 +197,9 @@ def pin(use: TemplateUse, *, tenant: str) -> Pinned:
         raise TemplateInvalidError(
             "A picture is not here.", faults=dict.fromkeys(missing, "Upload it first.")
         )
-    return Pinned(row.name, chosen.number, chosen.sha256, values, wanted.number, problem)
+    return Pinned(
+        row.name, chosen.number, chosen.sha256, values, wanted.number, problem, named=bool(use.version)
+    )
 
 
 def script_of(pinned: Pinned, script: str, *, markup: bool, tenant: str) -> str:
@@ -233,7 +239,7 @@ def scene_for(row: Presentation) -> Scene:
     version = _version(template, record["version"])
     problem = problem_of(version) or ("altered" if version.sha256 != record["sha256"] else "")
     if problem:
-        version = _last_good(template, record["variables"], but=version, named=False)
+        version = _last_good(template, record["variables"], but=version, named=record["named"])
         with transaction.atomic():
             note = record | {"version": version.number, "sha256": version.sha256, "problem": problem}
             note_fallback(row, note)

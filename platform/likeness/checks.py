@@ -10,8 +10,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Critical, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from generation.errors import CallbackRefusedError
 from generation.presenter.errors import SpeechUnavailableError, VoiceTableError
 from generation.voicing import http_config, known
+from generation.webhook import read_places
 
 SECRET_MIN = 50
 CREDIT_CODE_LENGTH = 18
@@ -31,7 +33,7 @@ def refuse_weak_settings() -> None:
     Raises:
         ImproperlyConfigured: with every fault.
     """
-    faults = [*production_settings(), *credit_code(), *unlabelled_copies()]
+    faults = [*production_settings(), *credit_code(), *unlabelled_copies(), *hook_hosts()]
     if settings.LIKENESS_PROFILE == "production" and faults:
         raise ImproperlyConfigured("\n".join(f"{fault.id}: {fault.msg} {fault.hint}" for fault in faults))
 
@@ -74,6 +76,16 @@ def speech(**_: Any) -> list[CheckMessage]:
     except VoiceTableError as error:
         found.append(_error("E004", str(error), error.hint))
     return found
+
+
+@register()
+def hook_hosts(**_: Any) -> list[CheckMessage]:
+    """The list of hosts that are called can be read, and none of them is one that is never called."""
+    try:
+        read_places(settings.LIKENESS_HOOK_HOSTS)
+    except CallbackRefusedError as error:
+        return [_error("E003", f"LIKENESS_HOOK_HOSTS: {error}", "Give host, host:port or host=address each.")]
+    return []
 
 
 def _faults() -> Iterator[CheckMessage]:

@@ -317,6 +317,19 @@ def test_a_picture_lost_between_request_and_work_falls_back_too(
     assert (row.scene["template"]["version"], row.report["template"]["problem"]) == (1, "picture_missing")
 
 
+def test_a_version_asked_for_by_number_is_not_replaced_by_the_worker_either(
+    quick: Any, document: dict[str, Any], picture: str, request_: PresentRequest
+) -> None:
+    used({**document, "background": ""}, quick)
+    used(document, quick)
+    assert request_.template is not None
+    row = ask(replace(request_, template=replace(request_.template, version=2)), quick)
+    blobs.store().delete(picture)
+
+    with pytest.raises(TemplateUnusableError):
+        templating.scene_for(row)
+
+
 def test_without_a_good_version_nothing_is_made(
     quick: Any, document: dict[str, Any], picture: str, request_: PresentRequest
 ) -> None:

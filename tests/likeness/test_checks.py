@@ -113,6 +113,20 @@ def test_unlabelled_copies_are_not_for_those_who_follow_the_eu(settings, export,
     assert [fault.id for fault in checks.unlabelled_copies()] == [f"likeness.{number}" for number in found]
 
 
+@pytest.mark.parametrize(
+    ("hosts", "found"),
+    [
+        ([], []),
+        (["bank.example:8443", "inside.example=10.1.2.3"], []),
+        (["https://bank.example"], ["E003"]),
+        (["metadata.example=169.254.169.254"], ["E003"]),
+    ],
+)
+def test_hosts_that_are_called_are_readable_and_harmless(settings, hosts, found):
+    settings.LIKENESS_HOOK_HOSTS = hosts
+    assert [fault.id for fault in checks.hook_hosts()] == [f"likeness.{number}" for number in found]
+
+
 def test_a_word_that_the_export_setting_does_not_know_stops_every_command():
     environment = {**os.environ, "LIKENESS_STATUTORY_EXPORT": "yes"}
     environment["DJANGO_SETTINGS_MODULE"] = "likeness.settings"
