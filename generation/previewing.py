@@ -17,7 +17,6 @@ import secrets
 import time
 import uuid
 import wave
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -59,9 +58,8 @@ WIDTH_PX = 640
 """Of a preview at most: no larger picture leaves without the invisible mark."""
 DRAWN_PX = 720
 """Shorter side at which it is drawn: large enough for every portrait that the video takes, and fast."""
-SECONDS = 15
-A_MINUTE = 40
-"""Previews by one person in a minute, counted by each process as the API's limits are."""
+SECONDS, A_MINUTE = 15, 40
+"""Of sound at most; previews by one person in a minute, counted by each process as the API's limits are."""
 WAIT_S = 10
 PLATES, PLATE_S = 6, 300
 PREVIEW_TEXT = "PREVIEW 预览"
@@ -78,12 +76,9 @@ def hear(request: PresentRequest, *, by: Actor) -> bytes:
     reviewed, _use = _admitted(request, by=by)
     with _alone():
         spoken = _speak(_opening(reviewed.script, seconds=SECONDS), reviewed)
-    pcm = spoken.speech.pcm[: SECONDS * spoken.speech.sample_rate]
-    out = io.BytesIO()
+    pcm, out = spoken.speech.pcm[: SECONDS * spoken.speech.sample_rate], io.BytesIO()
     with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(spoken.speech.sample_rate)
+        file.setparams((1, 2, spoken.speech.sample_rate, 0, "NONE", ""))
         file.writeframes(pcm.astype("<i2").tobytes())
     return embed_label(out.getvalue(), _aigc(), source=SourceType.GENERATED)
 
@@ -132,8 +127,7 @@ def _admitted(request: PresentRequest, *, by: Actor) -> tuple[Reviewed, Use]:
     if reasons:
         _forget(request.performer_id)
         _record(request, reasons=reasons, by=by)
-        message = f"No preview: {', '.join(reasons)}."
-        raise RefusedError(message, job="", code=reasons[0], reasons=reasons, hint=hint(reasons[0]))
+        raise _refused(reasons)
     use = Use(
         operation=OPERATION,
         purpose=request.purpose,
@@ -178,9 +172,13 @@ def _release(request: PresentRequest, use: Use, *, tenant: str) -> PerformerTemp
     found = next((each for each in people if each.identity_id == request.performer_id), None)
     if found is None:  # it went between the check and here
         _forget(request.performer_id)
-        code = "performer.no_release"
-        raise RefusedError(f"No preview: {code}.", job="", code=code, reasons=(code,), hint=hint(code))
+        raise _refused(("performer.no_release",))
     return found
+
+
+def _refused(reasons: tuple[str, ...]) -> RefusedError:
+    message = f"No preview: {', '.join(reasons)}."
+    return RefusedError(message, job="", code=reasons[0], reasons=reasons, hint=hint(reasons[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +200,7 @@ class _Ready:
     until: float
 
 
-_plates: OrderedDict[_Key, _Ready] = OrderedDict()
+_plates: dict[_Key, _Ready] = {}  # the oldest goes first
 _lock = Lock()
 """Over the networks, the speech worker and the plates: none of them serves two threads."""
 
@@ -232,14 +230,13 @@ def _ready(request: PresentRequest, layout: Layout, release: PerformerTemplate, 
     for old in [each for each, ready in list(_plates.items()) if ready.until < now]:
         _plates.pop(old, None)
     if key in _plates:
-        _plates.move_to_end(key)
         return _plates[key]
     data = consents.open_portrait(source.portrait_id, tenant=by.tenant, purpose_consent=release.consent_id)
     _record(request, by=by, consent=release.consent_id)
     plate, drawn = _plate(decode_image(data), layout)
     _plates[key] = _Ready(plate, Puppet(plate.picture, plate.mesh), drawn, now + PLATE_S)
     while len(_plates) > PLATES:
-        _plates.popitem(last=False)
+        _plates.pop(next(iter(_plates)))
     return _plates[key]
 
 
