@@ -20,12 +20,13 @@ from django.db.models import Q
 from audit import search as log
 from audit import selectors
 from audit import services as audit
+from audit.blocks import Alternatives
 from audit.checkpoint import TlogProof, open_checkpoint
 from audit.errors import AuditError, NoCheckpointError
 from audit.events import Actor, AuditQueried
 from audit.leaf import KeyKind
 from audit.merkle import leaf_hash, verify_inclusion
-from audit.search import Alternatives, Wanted
+from audit.search import Wanted
 from consent import gallery
 from consent import selectors as consents
 from generation import loaded
