@@ -431,7 +431,7 @@ class TemplateRolledBack(_TemplateChanged):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateFellBack(_TemplateChanged):
-    """The version in use failed its checks, and an earlier one was used for one video; `problem` is a code."""
+    """The version in use failed its checks; an earlier one was used for one video. `problem` is a code."""
 
     type = "template.fell_back"
     presentation: str
