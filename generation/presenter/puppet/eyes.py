@@ -132,7 +132,7 @@ def _close(picture: Image, lid: _Lid, amount: float) -> None:
     drawn = _rows(lid, lid.ceiling + (lid.upper - lid.ceiling) * np.clip(down, 0, 1) ** 0.85)
     mirrored = _rows(lid, lid.lower + (edge - y) * 0.6 + 0.12 * lid.height)
     # bags and lights below the eye would blink as a pattern
-    mirrored = cv2.GaussianBlur(mirrored, (0, 0), lid.height * 0.07)
+    mirrored = np.asarray(cv2.GaussianBlur(mirrored, (0, 0), lid.height * 0.07), np.float32)
     shade = np.clip(0.78 + 0.14 * down, 0.76, 0.92)
     skin = mirrored * shade[..., None]
     skin += (drawn - skin) * lid.above[None, :, None]
