@@ -113,6 +113,7 @@ class SearchQuery(serializers.Serializer[Any]):
     mark = serializers.CharField(required=False, help_text="Number of an invisible mark.")
     manifest = serializers.CharField(required=False, help_text="SHA-256 of a C2PA manifest.")
     output = serializers.CharField(required=False, help_text="SHA-256 of a delivered file.")
+    script = serializers.CharField(required=False, help_text="Words of a script, or their SHA-256.")
     event = serializers.CharField(required=False, help_text="Type of entry.")
     since = serializers.CharField(required=False, help_text="First day, or moment with its zone.")
     until = serializers.CharField(required=False, help_text="Last day, or moment with its zone.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 
 from audit.events import TYPES
+from generation.presenter.normalise import LENGTH_MAX
 from likeness.errors import RequestInvalidError
 
 PAGE = 50
@@ -23,8 +25,9 @@ class Query:
     """Everything that a hit must be about; empty fields ask for nothing.
 
     ``person``: name, identity or pseudonym. ``operator``: who did it, by name, address or pseudonym.
-    ``licence``: SHA-256 of the licence's document. ``model``: SHA-256 of a model. ``photo``: a picture of one
-    face. ``since`` is the first moment, ``until`` the first one that is too late.
+    ``licence``: SHA-256 of the licence's document. ``model``: SHA-256 of a model. ``script``: SHA-256 of what
+    was said, as its author wrote it. ``photo``: a picture of one face. ``since`` is the first moment,
+    ``until`` the first one that is too late.
     """
 
     person: str = ""
@@ -36,6 +39,7 @@ class Query:
     mark: str = ""
     manifest: str = ""
     output: str = ""
+    script: str = ""
     event: str = ""
     since: datetime | None = None
     until: datetime | None = None
@@ -79,6 +83,15 @@ def _text(value: str) -> str:
     if len(value) > TEXT_CHARS or not value.isprintable():
         raise ValueError(f"At most {TEXT_CHARS} printable characters.")
     return value
+
+
+def _script(value: str) -> str:
+    """The SHA-256 of a script: as it was given, or of the words themselves."""
+    if re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        return value.lower()
+    if len(value) > LENGTH_MAX:
+        raise ValueError(f"At most {LENGTH_MAX} characters of a script, or its SHA-256.")
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _token(pattern: str, told: str) -> Callable[[str], str]:
@@ -146,6 +159,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "mark": _token(r"[0-9a-f]{16}", "The number of an invisible mark, 16 hexadecimal digits."),
     "manifest": _DIGEST,
     "output": _DIGEST,
+    "script": _script,
     "event": _event,
     "since": _first,
     "until": _end,

@@ -30,6 +30,7 @@ from audit.search import Wanted
 from consent import gallery
 from consent import selectors as consents
 from generation import loaded
+from generation import selectors as jobs
 from likeness import provenance
 from likeness.accounts.models import User
 from likeness.accounts.roles import Role
@@ -225,6 +226,12 @@ def _leading(query: Query, meant: _Meant, *, tenant: str) -> Iterator[Alternativ
     if query.licence:
         rows = consents.consents(tenant=tenant).filter(document_sha256=query.licence)
         yield [(KeyKind.CONSENT, row.id) for row in rows]
+    if query.script:
+        # the log holds salted commitments only: words can be guessed, so the job store knows who said them
+        said = jobs.presentations_of_script(query.script, tenant=tenant)
+        yield [(KeyKind.JOB, row.id.hex) for row in said] + [
+            (KeyKind.JOB, row.job_id.hex) for row in said if row.job_id
+        ]
     for kind, value in (
         (KeyKind.CONSENT, query.consent),
         (KeyKind.MARK, query.mark),

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +14,7 @@ from django.db import transaction
 from audit import selectors, services
 from audit.events import OutputDownloaded
 from consent.errors import PortraitRefusedError
+from generation.models import Presentation
 from likeness import provenance_search
 from likeness.errors import RequestInvalidError, RoleError
 from likeness.provenance_query import Query, parse
@@ -198,3 +201,18 @@ def test_a_day_lasts_until_its_end():
     assert query.until == query.since + timedelta(days=1) == datetime(2026, 1, 2, tzinfo=UTC)
     assert parse({"until": "9999-12-31"}).until
     assert query.kinds == ("since", "until")
+
+
+@pytest.mark.parametrize(
+    "asked", ["您好，请还款。", " 您好，请还款。\n", hashlib.sha256("您好，请还款。".encode()).hexdigest()]
+)
+def test_the_words_of_a_script_lead_to_what_was_made_of_them(story, asked):
+    Presentation.objects.create(
+        id=uuid.UUID(JOB), tenant=story.by["auditor"].tenant, client_id="one", request_sha256="0" * 64,
+        requester=story.by["requester"].id, identity_id="idn", performer_id="idn", script="\n您好，请还款。",
+        kind="text", language="zh", voice="sample-zh", purpose="p", channel="c", territory="CN",
+        nonce="0" * 32,
+    )  # fmt: skip
+
+    assert types(parse({"script": asked}), story) == ALL[2:]
+    assert types(parse({"script": "再见。"}), story) == []

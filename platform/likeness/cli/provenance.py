@@ -36,6 +36,7 @@ FINDS = {
     "mark": "number of an invisible mark",
     "manifest": "SHA-256 of a C2PA manifest",
     "output": "SHA-256 of a delivered file",
+    "script": "words of a script, or their SHA-256",
     "event": "type of entry, such as consent.approved",
     "since": "first day, or moment with its zone",
     "until": "last day, or moment with its zone",

@@ -28,7 +28,7 @@ from likeness.provenance_query import Query, parse
 from likeness.provenance_search import Hit, Results
 
 ABOUT = ("job", "consent", "identity", "output")
-MORE = ("consent", "job", "output", "mark", "manifest", "licence", "model")
+MORE = ("consent", "job", "output", "mark", "manifest", "licence", "model", "script")
 """Fields of the form that are folded away while they are empty."""
 
 
@@ -51,6 +51,7 @@ class SearchForm(forms.Form):
     manifest = forms.CharField(label=_("Content credential, SHA-256"), required=False)
     licence = forms.CharField(label=_("Document, SHA-256"), required=False)
     model = forms.CharField(label=_("Model, SHA-256"), required=False)
+    script = forms.CharField(label=_("Script, its words or SHA-256"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
