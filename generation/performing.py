@@ -10,6 +10,7 @@ import shutil
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -197,7 +198,7 @@ def _hand_over(row: Presentation, spoken: Spoken, film: Path, voices: Sequence[V
     with film.open("rb") as stream:
         media = services.upload(stream, by=by)
     stored: dict[str, Any] = {
-        "report": {"speech": speaking.record(voices, spoken.speech)},
+        "report": {"speech": speaking.record(voices, spoken.speech), "loudness": asdict(spoken.loudness)},
         "srt_sha256": _put(to_srt(spoken.cues).encode()),
         "vtt_sha256": _put(to_vtt(spoken.cues).encode()),
         "visemes_sha256": _put(json.dumps(as_records(spoken.visemes)).encode()),

@@ -6,7 +6,7 @@ Nothing here asks whether it may: whoever calls it holds a permit for this face,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +19,7 @@ from generation.engine.types import Image, Planes
 from generation.presenter.driving import DrivingEngine, Performance
 from generation.presenter.errors import PlateRejectedError
 from generation.presenter.film import write_film
+from generation.presenter.loudness import Loudness, normalised
 from generation.presenter.motion import joined as joined_motion
 from generation.presenter.motion import motion, seed_of
 from generation.presenter.puppet.geometry import APERTURE_MAX, aperture
@@ -48,6 +49,7 @@ class Spoken:
     visemes: tuple[Viseme, ...]
     shapes: Curves
     cues: tuple[Cue, ...]
+    loudness: Loudness
 
     @property
     def duration_s(self) -> float:
@@ -66,8 +68,10 @@ def speak(script: Script, *, engine: SpeechEngine, voice: Voice, fps: int = FPS)
 
 
 def assemble(script: Script, sentences: Sequence[Speech], *, fps: int = FPS) -> Spoken:
-    """The whole from its sentences, said now or earlier."""
-    speech = joined(sentences)
+    """The whole from its sentences, said now or earlier, at one loudness."""
+    whole = joined(sentences)
+    pcm, loudness = normalised(whole.pcm, rate=whole.sample_rate)
+    speech = replace(whole, pcm=pcm)
     shapes = track(speech.phones)
     return Spoken(
         script,
@@ -76,6 +80,7 @@ def assemble(script: Script, sentences: Sequence[Speech], *, fps: int = FPS) -> 
         shapes,
         curves(shapes, duration_s=speech.duration_s, fps=fps),
         cues(script, speech),
+        loudness,
     )
 
 
