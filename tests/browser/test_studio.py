@@ -129,7 +129,7 @@ def test_from_an_empty_page_to_a_labelled_video_and_a_table_with_one_refused(arr
     person.fill("table", str(table))
     person.driver.find_element(By.CSS_SELECTOR, '[name="format"][value="preview"]').click()
     person.press("Make the videos")
-    assert person.sees("0 of 2 ready · 1 without a video")
+    assert person.sees("0 of 2 ready · 1 without a video", timeout_s=60)
     assert person.sees("This promises a return")
     person.press("您好。")
     person.press("Cancel the video")
