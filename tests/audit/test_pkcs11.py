@@ -238,7 +238,7 @@ CHILDREN = {
     "silent": "import time; time.sleep(60)",
     "gone": "raise SystemExit(1)",
     "nonsense": "print('{', flush=True); input()",
-    "no signature": "print('{\"public\": \"00\"}', flush=True); input(); input(); print('{}', flush=True); input()",
+    "no signature": "print('{\"public\": \"00\"}', flush=True); input(); input(); print('{}', flush=True)",
     "a list": "print('[]', flush=True); input()",
 }
 
