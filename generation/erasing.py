@@ -1,4 +1,4 @@
-"""What jobs keep of a person who is erased: outputs, their small pictures, and a performer's footage."""
+"""What jobs keep of a person who is erased: outputs, their small pictures, a performer's footage, scripts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from django.db.models import Q
 from audit.events import Actor
 from consent import selectors as consents
 from generation import blobs
-from generation.models import Job, JobConsent, Media, OutputPrint
+from generation.models import Job, JobConsent, Media, OutputPrint, Presentation
 
 PICTURES = ("poster_sha256", "before_sha256", "content_sha256")
+SPOKEN = ("srt_sha256", "vtt_sha256", "visemes_sha256", "plan_sha256")
 
 
 def erase(identity_id: str, *, by: Actor) -> int:
@@ -36,8 +37,30 @@ def erase(identity_id: str, *, by: Actor) -> int:
         job.save(update_fields=[*PICTURES, "message", "hint"])
     OutputPrint.objects.filter(job__in=jobs).delete()
     gone = [name for name in names - {""} if not _needed(name, jobs)] + sorted(footage)
+    gone += _unsay(identity_id, jobs, tenant=by.tenant)
     transaction.on_commit(partial(_delete, gone))
     return len(gone)
+
+
+def _unsay(identity_id: str, jobs: Iterable[Job], *, tenant: str) -> list[str]:
+    """Take the words out of the presentations of this person; gives the files that nobody needs any more."""
+    theirs = Q(identity_id=identity_id) | Q(performer_id=identity_id) | Q(job__in=list(jobs))
+    rows = list(Presentation.objects.select_for_update(of=("self",)).filter(theirs, tenant=tenant))
+    names = {getattr(row, name) for row in rows for name in SPOKEN} - {""}
+    for row in rows:
+        row.script = row.message = row.hint = ""
+        row.hits, row.report, row.scene = [], {}, {}
+        row.request_sha256 = "0" * 64  # a hash of words that could be guessed
+        for name in SPOKEN:
+            setattr(row, name, "")
+        row.save()
+    others = Presentation.objects.exclude(pk__in=[row.pk for row in rows])
+    kept = {
+        value
+        for name in SPOKEN
+        for value in others.filter(**{f"{name}__in": names}).values_list(name, flat=True)
+    }
+    return sorted(names - kept)
 
 
 def _needed(sha256: str, jobs: Iterable[Job]) -> bool:

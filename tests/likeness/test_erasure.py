@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
 
 import pytest
+from django.core.files.storage import storages
 from django.db import connection, connections
 from django.utils import translation
 
@@ -15,7 +17,7 @@ from audit.merkle import leaf_hash, verify_inclusion
 from audit.tiles import TileTree
 from consent import erasure, services
 from consent.models import Step
-from generation.models import Job, OutputPrint
+from generation.models import Job, OutputPrint, Presentation
 from likeness import provenance_search
 from likeness.cli.main import main
 from likeness.models import IdempotencyKey
@@ -40,7 +42,19 @@ def known(case, settings):
     IdempotencyKey.objects.create(tenant="demo", key="k", route="POST x", body_sha256="0" * 64, answer=answer)
     OutputPrint.objects.create(job=case.job, second=0, hash=1)
     Job.objects.filter(pk=case.job.pk).update(message=f"{NAME} is not to be seen.")
+    present(story, f"我是{NAME}，证件号{NUMBER}。")
     return case
+
+
+def present(story, script):
+    """A presentation of the person, with the file of its subtitles."""
+    return Presentation.objects.create(
+        tenant="demo", client_id="one", request_sha256="1" * 64, requester=story.by["requester"].id,
+        identity_id=story.person.id, performer_id="idn_0", script=script, kind="text", language="zh",
+        voice="sample-zh", purpose="p", channel="c", territory="CN", nonce="0" * 32, message=script,
+        scene={"variables": {"name": NAME}}, report={"speech": NAME}, hits=[{"code": NAME}],
+        srt_sha256=storages["blobs"].put(io.BytesIO(script.encode())),
+    )  # fmt: skip
 
 
 TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
@@ -85,9 +99,11 @@ def test_the_scan_itself_finds_what_is_planted(known, home):
         "consent_identity",
         "consent_step",
         "generation_job",
+        "generation_presentation",
         "likeness_idempotencykey",
     }
     assert len(found_in_files(home, *PICTURES)) == 3
+    assert len(found_in_files(home, NAME.encode())) == 1
 
 
 def test_the_log_is_what_it_was_and_nothing_of_the_person_is_left(known, home, tmp_path):
@@ -95,7 +111,7 @@ def test_the_log_is_what_it_was_and_nothing_of_the_person_is_left(known, home, t
     entries = selectors.latest(100)
     bundle, _entries = known.make()
     done = erasure.erase(known.story.person.id, by=known.story.by["legal"])
-    assert (done.documents, done.outputs, done.details) == (1, 3, 1)
+    assert (done.documents, done.outputs, done.details) == (1, 4, 1)
 
     # The log: the same tree, and everything in it still proves.
     erased = next(entry for entry in wait_for("subject.erased") if entry.type == "subject.erased")
@@ -183,6 +199,18 @@ def test_a_file_that_another_job_shows_stays(known, home):
     Job.objects.create(**fields | {"consent_id": "con_" + "0" * 16})
     erasure.erase(known.story.person.id, by=known.story.by["legal"])
     assert len(found_in_files(home, *PICTURES)) == 3
+
+
+def test_subtitles_that_another_persons_video_has_too_stay(known, home):
+    mine = Presentation.objects.get()
+    Presentation.objects.create(
+        tenant="demo", client_id="two", request_sha256="2" * 64, requester=mine.requester, identity_id="idn_1",
+        performer_id="idn_0", script="您好。", kind="text", language="zh", voice="sample-zh", purpose="p",
+        channel="c", territory="CN", nonce="0" * 32, srt_sha256=mine.srt_sha256,
+    )  # fmt: skip
+    erasure.erase(known.story.person.id, by=known.story.by["legal"])
+    assert Presentation.objects.get(client_id="two").script == "您好。"
+    assert len(found_in_files(home, NAME.encode())) == 1
 
 
 def test_the_command_erases_for_good(known, monkeypatch, capsys):
