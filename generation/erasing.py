@@ -14,6 +14,7 @@ from generation import blobs
 from generation.models import Job, JobConsent, Media, OutputPrint, Presentation
 
 PICTURES = ("poster_sha256", "before_sha256", "content_sha256")
+PLAIN = ("format", "colour", "subtitles")
 SPOKEN = ("srt_sha256", "vtt_sha256", "visemes_sha256", "plan_sha256")
 
 
@@ -49,7 +50,8 @@ def _unsay(identity_id: str, jobs: Iterable[Job], *, tenant: str) -> list[str]:
     names = {getattr(row, name) for row in rows for name in SPOKEN} - {""}
     for row in rows:
         row.script = row.message = row.hint = ""
-        row.hits, row.report, row.scene = [], {}, {}
+        row.hits, row.report = [], {}
+        row.scene = {name: value for name, value in row.scene.items() if name in PLAIN}
         row.request_sha256 = "0" * 64  # a hash of words that could be guessed
         for name in SPOKEN:
             setattr(row, name, "")
