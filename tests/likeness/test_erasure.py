@@ -52,7 +52,8 @@ def present(story, script):
         tenant="demo", client_id="one", request_sha256="1" * 64, requester=story.by["requester"].id,
         identity_id=story.person.id, performer_id="idn_0", script=script, kind="text", language="zh",
         voice="sample-zh", purpose="p", channel="c", territory="CN", nonce="0" * 32, message=script,
-        scene={"format": "preview", "variables": {"name": NAME}}, report={"speech": NAME}, hits=[{"code": NAME}],
+        scene={"format": "preview", "variables": {"name": NAME}}, report={"speech": NAME},
+        hits=[{"code": NAME}],
         srt_sha256=storages["blobs"].put(io.BytesIO(script.encode())),
     )  # fmt: skip
 
@@ -205,8 +206,8 @@ def test_subtitles_that_another_persons_video_has_too_stay(known, home):
     mine = Presentation.objects.get()
     Presentation.objects.create(
         tenant="demo", client_id="two", request_sha256="2" * 64, requester=mine.requester,
-        identity_id="idn_1", performer_id="idn_0", script="您好。", kind="text", language="zh", voice="sample-zh", purpose="p",
-        channel="c", territory="CN", nonce="0" * 32, srt_sha256=mine.srt_sha256,
+        identity_id="idn_1", performer_id="idn_0", script="您好。", kind="text", language="zh",
+        voice="sample-zh", purpose="p", channel="c", territory="CN", nonce="0" * 32, srt_sha256=mine.srt_sha256,
     )  # fmt: skip
     erasure.erase(known.story.person.id, by=known.story.by["legal"])
     assert Presentation.objects.get(client_id="two").script == "您好。"
