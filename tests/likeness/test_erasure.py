@@ -207,7 +207,8 @@ def test_subtitles_that_another_persons_video_has_too_stay(known, home):
     Presentation.objects.create(
         tenant="demo", client_id="two", request_sha256="2" * 64, requester=mine.requester,
         identity_id="idn_1", performer_id="idn_0", script="您好。", kind="text", language="zh",
-        voice="sample-zh", purpose="p", channel="c", territory="CN", nonce="0" * 32, srt_sha256=mine.srt_sha256,
+        voice="sample-zh", purpose="p", channel="c", territory="CN", nonce="0" * 32,
+        srt_sha256=mine.srt_sha256,
     )  # fmt: skip
     erasure.erase(known.story.person.id, by=known.story.by["legal"])
     assert Presentation.objects.get(client_id="two").script == "您好。"
