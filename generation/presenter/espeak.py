@@ -96,7 +96,7 @@ def _sent(run: Run) -> tuple[str, list[int], str]:
         if run.alphabet != "pinyin":
             raise SpeechUnavailableError("eSpeak NG takes a <phoneme> in pinyin, not in IPA.")
         return run.phonemes, [0] * len(run.phonemes), PINYIN_VOICE
-    if run.language is Language.ZH and readings(run.spoken) and find_spec("pypinyin") is not None:
+    if run.language is Language.ZH and readings(run.spoken):
         text, at = to_pinyin(run.spoken)
         return text, at, PINYIN_VOICE
     return run.spoken, list(range(len(run.spoken))), VOICES[run.language]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import cache
 from importlib.resources import files
 from typing import Final
+
+from pypinyin import Style, lazy_pinyin
 
 _PHRASES: Final[dict[str, str]] = tomllib.loads(
     files("generation.presenter").joinpath("polyphones.toml").read_text("utf-8")
@@ -24,9 +25,6 @@ def to_pinyin(text: str) -> tuple[str, list[int]]:
     """The text in pinyin, and for each of its characters the character of ``text`` that it stands for.
 
     Listed phrases as listed, all else as pypinyin reads it; what is not Chinese is copied.
-
-    Raises:
-        ImportError: pypinyin is not installed.
     """
     syllables = _syllables(text)
     out: list[str] = []
@@ -43,17 +41,7 @@ def _syllables(text: str) -> dict[int, str]:
     for start, _, said in readings(text):
         found |= {start + offset: syllable for offset, syllable in enumerate(said.split())}
     for match in re.finditer(rf"{_HAN.pattern}+", text):
-        read = _read()(match[0])
+        read = lazy_pinyin(match[0], style=Style.TONE3, neutral_tone_with_five=True, v_to_u=False)
         for offset, syllable in enumerate(read):
             found.setdefault(match.start() + offset, syllable)
     return found
-
-
-@cache
-def _read():  # type: ignore[no-untyped-def]  # pypinyin is optional and its names are untyped here
-    from pypinyin import Style, lazy_pinyin
-
-    def read(text: str) -> list[str]:
-        return list(lazy_pinyin(text, style=Style.TONE3, neutral_tone_with_five=True, v_to_u=False))
-
-    return read

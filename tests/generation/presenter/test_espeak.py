@@ -121,7 +121,6 @@ def test_phrases_win_by_length() -> None:
     assert readings("朝阳支行还款") == [(0, 4, "chao2 yang2 zhi1 hang2"), (4, 6, "huan2 kuan3")]
 
 
-@pytest.mark.skipif(find_spec("pypinyin") is None, reason="the extra likeness[espeak] is not installed")
 def test_every_pinyin_letter_leads_back_to_its_character() -> None:
     text, at = to_pinyin("请还款，A。")
 
