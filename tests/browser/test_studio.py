@@ -127,6 +127,8 @@ def test_from_an_empty_page_to_a_labelled_video_and_a_table_with_one_refused(arr
     table.write_text("id,script\nrow-1,本产品保本保息。\nrow-2,您好。\n", "utf-8")
     person.open("/studio/table/")
     person.fill("table", str(table))
+    choose(person, "identity", "Teller")
+    choose(person, "performer", "Performer")
     person.driver.find_element(By.CSS_SELECTOR, '[name="format"][value="preview"]').click()
     person.press("Make the videos")
     assert person.sees("0 of 2 ready · 1 without a video", timeout_s=60)
