@@ -27,10 +27,14 @@ def erase(identity_id: str, *, by: Actor) -> int:
         consents.consents(tenant=by.tenant).filter(identity_id=identity_id).values_list("id", flat=True)
     )
     relying = JobConsent.objects.filter(consent_id__in=mine)
-    shown = Q(identity_id=identity_id) | Q(consent_id__in=mine) | Q(pk__in=relying.values("job_id"))
+    driven = Q(
+        presentation__performer_id=identity_id
+    )  # also where the gate refused the film, so relies on nobody
+    shown = Q(identity_id=identity_id) | Q(consent_id__in=mine) | Q(pk__in=relying.values("job_id")) | driven
     jobs = list(Job.objects.select_for_update(of=("self",)).filter(shown, tenant=by.tenant))
-    performed = relying.filter(role=JobConsent.Role.PERFORMER).values("job_id")
-    footage = set(Media.objects.filter(jobs__in=performed, tenant=by.tenant).values_list("sha256", flat=True))
+    performed = Q(pk__in=relying.filter(role=JobConsent.Role.PERFORMER).values("job_id")) | driven
+    films = Media.objects.filter(jobs__in=Job.objects.filter(performed), tenant=by.tenant)
+    footage = set(films.values_list("sha256", flat=True))
     names = {job.output_sha256 for job in jobs} | {getattr(job, name) for job in jobs for name in PICTURES}
     for job in jobs:
         job.poster_sha256 = job.before_sha256 = job.content_sha256 = ""

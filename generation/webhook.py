@@ -20,9 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from generation.addresses import Address, is_public
 from generation.errors import CallbackRefusedError
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], list[str]]
 
 ANSWER_WITHIN_S = 6.0
@@ -34,14 +34,6 @@ METADATA = frozenset({"fd00:ec2::254", "100.100.100.200"})
 _URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # printable ASCII without space " < > \ ^ ` { | }
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _TAIL_OF_NUMBER = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)")
-# ipaddress.is_global calls these global although they lead elsewhere, or nowhere (Python 3.11)
-_NEVER = tuple(
-    ipaddress.ip_network(net)
-    for net in (
-        *("192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4", "100::/64", "5f00::/16", "::/96"),
-        *("64:ff9b::/96", "64:ff9b:1::/48"),  # NAT64 (RFC 6052, RFC 8215)
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +102,6 @@ def check_url(url: str, places: Iterable[Place]) -> Target:
         raise CallbackRefusedError(f"{host[:80] or 'Nothing'}:{port} is not on the list of hosts.")
     query = f"?{parts.query}" if parts.query else ""
     return Target(place, (parts.path or "/") + query)
-
-
-def is_public(text: str) -> bool:
-    """True for a public unicast address that embeds no other address."""
-    try:
-        address: Address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and (
-        address.ipv4_mapped or address.sixtofour or address.teredo or address.scope_id
-    ):
-        return False
-    if any(address.version == net.version and address in net for net in _NEVER):
-        return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
 
 
 def look_up(host: str, port: int) -> list[str]:

@@ -6,9 +6,6 @@
 - http is for loopback alone, and only when its network is listed: a companion process, and the tests.
 - The whole exchange has one deadline. A watchdog cuts the socket, so that a server which drips single
   octets is as dead as one that is silent.
-
-The rules for addresses: ``ipaddress`` calls NAT64, 6to4 and multicast addresses global (Python 3.11), so they
-are named here (RFC 6052, RFC 8215, RFC 3056).
 """
 
 from __future__ import annotations
@@ -23,22 +20,13 @@ from dataclasses import dataclass
 from threading import Event, Timer
 from urllib.parse import SplitResult, urlsplit
 
+from generation.addresses import Address, is_public
 from generation.presenter.errors import SpeechFailedError, SpeechUnavailableError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 TIMEOUT_S = 30.0
 SIZE_MAX = 1 << 26
 """Octets of an answer: 64 MiB is seventeen minutes of sound at 24,000 Hz in base64."""
-_NEVER: tuple[Network, ...] = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            *("192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4"),
-            *("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2002::/16", "5f00::/16"),
-        ),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +79,7 @@ def reachable(address: str, networks: tuple[Network, ...]) -> bool:
         return False
     if isinstance(found, ipaddress.IPv6Address) and (found.ipv4_mapped or found.scope_id):
         return False
-    if _within(found, networks):
-        return True
-    if _within(found, _NEVER) or found.is_multicast or found.is_reserved:
-        return False
-    return found.is_global
+    return _within(found, networks) or is_public(address)
 
 
 def post(target: Target, body: bytes, *, headers: Mapping[str, str]) -> Reply:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from generation import webhook
+from generation.addresses import is_public
 from generation.errors import CallbackRefusedError
-from generation.webhook import Outcome, Place, Target, check_url, is_public, read_places
+from generation.webhook import Outcome, Place, Target, check_url, read_places
 from tests.generation.receiver import Receiver, receiving
 
 PLACES = read_places(["bank.example", "bank.example:8443", "inside.example=10.1.2.3", "127.0.0.1:9443"])

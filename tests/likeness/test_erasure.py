@@ -17,7 +17,7 @@ from audit.merkle import leaf_hash, verify_inclusion
 from audit.tiles import TileTree
 from consent import erasure, services
 from consent.models import Step
-from generation.models import Job, OutputPrint, Presentation
+from generation.models import Job, Media, OutputPrint, Presentation
 from likeness import provenance_search
 from likeness.cli.main import main
 from likeness.models import IdempotencyKey
@@ -213,6 +213,18 @@ def test_subtitles_that_another_persons_video_has_too_stay(known, home):
     erasure.erase(known.story.person.id, by=known.story.by["legal"])
     assert Presentation.objects.get(client_id="two").script == "您好。"
     assert len(found_in_files(home, NAME.encode())) == 1
+
+
+def test_a_performers_film_goes_even_when_the_gate_refused_it(known, home):
+    film = storages["blobs"].put(io.BytesIO(b"a film of the performer"))
+    media = Media.objects.create(tenant="demo", sha256=film, bytes=23, kind="video", uploader="usr")
+    job = Job.objects.create(
+        tenant="demo", requester="usr", state="refused", code="face.review", identity_id="idn_1", media=media,
+        purpose="p", channel="c", territory="CN", language="zh",
+    )  # fmt: skip
+    Presentation.objects.update(identity_id="idn_1", performer_id=known.story.person.id, job=job)
+    erasure.erase(known.story.person.id, by=known.story.by["legal"])
+    assert found_in_files(home, b"a film of the performer") == []
 
 
 def test_the_command_erases_for_good(known, monkeypatch, capsys):
