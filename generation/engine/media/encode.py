@@ -2,6 +2,7 @@
 
 - Every chunk of a job gets the same encoder parameters and starts with an IDR frame in closed GOPs, so that
   ``join`` can put them together by stream copy.
+- A frame may be asked to be a key frame: what lies between two of them can be cut out by stream copy.
 - A chunk's times start at zero; its true start is kept in a tag.
 - The file appears under its name when it is whole; anything else leaves nothing.
 """
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import av
+from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from generation.engine.errors import EncodeError
@@ -48,8 +50,8 @@ class Writer(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def write(self, planes: Planes, pts: int) -> None:
-        """Add one frame; ``pts`` in the input's time base, rising."""
+    def write(self, planes: Planes, pts: int, *, key: bool = False) -> None:
+        """Add one frame; ``pts`` in the input's time base, rising. ``key``: it starts a closed group."""
 
 
 def open_writer(path: Path, *, info: MediaInfo, settings: EncodeSettings) -> Writer:
@@ -87,6 +89,7 @@ class VideoWriter:
         context.options = {
             "preset": settings.preset,
             "crf": str(settings.crf),
+            "forced-idr": "1",
             "x264-params": "open-gop=0",
         }
         return stream
@@ -104,8 +107,10 @@ class VideoWriter:
             self._close()
             self._part.unlink(missing_ok=True)
 
-    def write(self, planes: Planes, pts: int) -> None:
+    def write(self, planes: Planes, pts: int, *, key: bool = False) -> None:
         """Add one frame; ``pts`` in the input's time base, rising.
+
+        ``key``: it becomes an IDR frame, which nothing after it refers past.
 
         Raises:
             EncodeError: the encoder or the disk failed.
@@ -116,6 +121,8 @@ class VideoWriter:
         frame = to_frame(planes)
         frame.pts, frame.time_base = pts - self._start, self._time_base
         frame.colorspace, frame.color_range = BT709, LIMITED
+        if key:
+            frame.pict_type = PictureType.I
         try:
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -159,9 +166,9 @@ class StillWriter:
         if kind is None and not self._written:
             raise EncodeError("The picture has no frame.")
 
-    def write(self, planes: Planes, pts: int) -> None:
+    def write(self, planes: Planes, pts: int, *, key: bool = False) -> None:
         """Write the picture; its time means nothing."""
-        del pts
+        del pts, key
         if self._written:
             raise EncodeError("A picture has one frame.")
         try:
