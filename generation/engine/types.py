@@ -107,12 +107,14 @@ class FrameFaces:
 class Planes:
     """The picture on its way to the encoder: limited-range BT.709 4:2:0, written in place.
 
-    ``y``: (h, w) uint8; ``u``, ``v``: (h/2, w/2) uint8. h and w are even.
+    ``y``: (h, w) uint8; ``u``, ``v``: (h/2, w/2) uint8. h and w are even. ``a``: (h, w) uint8, 0 to 255 in
+    full, the cover of a picture that is transparent in places (colours not multiplied by it); None: opaque.
     """
 
     y: Plane
     u: Plane
     v: Plane
+    a: Plane | None = None
 
 
 Guard = Callable[[FrameFaces], Mapping[int, Verdict]]
