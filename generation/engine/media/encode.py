@@ -89,7 +89,6 @@ class VideoWriter:
         context.options = {
             "preset": settings.preset,
             "crf": str(settings.crf),
-            "forced-idr": "1",
             "x264-params": "open-gop=0",
         }
         return stream
@@ -122,7 +121,7 @@ class VideoWriter:
         frame.pts, frame.time_base = pts - self._start, self._time_base
         frame.colorspace, frame.color_range = BT709, LIMITED
         if key:
-            frame.pict_type = PictureType.I
+            frame.pict_type = PictureType.I  # x264 makes it IDR, because groups are closed
         try:
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError, ValueError) as error:
