@@ -24,7 +24,7 @@ from consent import selectors as consents
 from consent.errors import NotFoundError as ConsentNotFoundError
 from generation import blobs, delivery, exporting, formats, hooks, queueing, selectors, transitions
 from generation.admitting import admit
-from generation.engine.errors import TooLargeError
+from generation.engine.errors import TooLargeError, UnsupportedMediaError
 from generation.engine.media.info import MediaLimits
 from generation.engine.media.probe import probe
 from generation.errors import JobStateError, NotFoundError, RefusedError, RoleError
@@ -85,15 +85,19 @@ def upload(stream: BinaryIO, *, name: str = "", by: Actor) -> Media:
     """
     del name
     _require_requester(by)
-    with _spooled(stream) as (path, sha256, size):
-        info = probe(path, LIMITS)
-        known = Media.objects.filter(tenant=by.tenant, sha256=sha256).first()
-        if known is not None and blobs.store().exists(sha256):
-            return known
-        blobs.put_file(path)
-    kind = "image" if info.still else "video"
-    values = {"bytes": size, "kind": kind, "info": info.as_record(), "uploader": by.id}
-    return Media.objects.get_or_create(tenant=by.tenant, sha256=sha256, defaults=values)[0]
+    return _taken_in(stream, kinds=("image", "video"), by=by)
+
+
+def upload_picture(stream: BinaryIO, *, by: Actor) -> Media:
+    """Take in a picture of a template: those who write templates are not always those who ask for videos.
+
+    Raises:
+        RoleError: the actor may neither request generations nor write templates.
+        UnreadableMediaError, TooLargeError, UnsupportedMediaError: it is no picture that can be used.
+    """
+    if not any(by.has(role) for role in ("requester", "operator", "business")):
+        raise RoleError("Only a requester, an operator or business may upload a picture.")
+    return _taken_in(stream, kinds=("image",), by=by)
 
 
 def submit(request: JobRequest, *, by: Actor) -> Job:
@@ -208,6 +212,21 @@ def _new_job(request: JobRequest, *, by: Actor) -> Job:
         callback_id=request.callback_id,
         callback=hooks.require(request.callback, tenant=by.tenant),
     )
+
+
+def _taken_in(stream: BinaryIO, *, kinds: tuple[str, ...], by: Actor) -> Media:
+    """The row of an upload of one of these kinds."""
+    with _spooled(stream) as (path, sha256, size):
+        info = probe(path, LIMITS)
+        kind = "image" if info.still else "video"
+        if kind not in kinds:
+            raise UnsupportedMediaError("The file is no picture.")
+        known = Media.objects.filter(tenant=by.tenant, sha256=sha256).first()
+        if known is not None and blobs.store().exists(sha256):
+            return known
+        blobs.put_file(path)
+    values = {"bytes": size, "kind": kind, "info": info.as_record(), "uploader": by.id}
+    return Media.objects.get_or_create(tenant=by.tenant, sha256=sha256, defaults=values)[0]
 
 
 @contextmanager
