@@ -14,12 +14,15 @@ import numpy.typing as npt
 from generation.engine.look.matte import Alpha
 from generation.engine.media.colour import to_planes
 from generation.engine.types import Image, Plane, Planes
+from generation.presenter.errors import SceneError
 
 Rectangle = tuple[int, int, int, int]
 """x0, y0, x1, y1; ends exclusive."""
 SURE = 0.98
 """From this cover on a pixel is the person's alone and moves with the picture."""
 COVER = 3  # the channel
+FAINT = 24
+"""Below this cover, of 255, a colour divided by it is mostly rounding, and nobody sees it."""
 
 
 class Cutout:
@@ -67,14 +70,34 @@ class Cutout:
     def onto(self, out: Planes, box: Rectangle, *, turn: npt.NDArray[np.float64]) -> None:
         """Lay the person over what stands in an even box of a frame; ``turn``: (2, 3) from picture to box."""
         x0, y0, x1, y1 = box
-        turn = turn @ np.array([[1, 0, -self._left], [0, 1, 0], [0, 0, 1]])
-        whole = _turned(self._whole, turn, (x1 - x0, y1 - y0))
+        whole, half = self._turned(turn, box)
         _lay(out.y[y0:y1, x0:x1], whole, 0)
-        # a sample of chroma lies between four of luma
-        half_turn = np.column_stack([turn[:, :2], (turn[:, :2] @ (0.5, 0.5) + turn[:, 2] - 0.5) / 2])
-        half = _turned(self._half, half_turn, ((x1 - x0) // 2, (y1 - y0) // 2))
         for at, plane in enumerate((out.u, out.v)):
             _lay(plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], half, at)
+
+    def alone(self, out: Planes, box: Rectangle, *, turn: npt.NDArray[np.float64]) -> None:
+        """Put the person's own colours and cover into an even box of a frame that has a cover plane.
+
+        The colours are not times their cover, as players of VP9 expect; where the cover is faint, what stood
+        there stays.
+        """
+        if out.a is None:
+            raise SceneError("The frame has no plane for the cover.")
+        x0, y0, x1, y1 = box
+        whole, half = self._turned(turn, box)
+        out.a[y0:y1, x0:x1] = cv2.extractChannel(whole, COVER)
+        _set(out.y[y0:y1, x0:x1], whole, 0)
+        for at, plane in enumerate((out.u, out.v)):
+            _set(plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], half, at)
+
+    def _turned(self, turn: npt.NDArray[np.float64], box: Rectangle) -> tuple[Image, Image]:
+        """What stands in the box, and the same at half the size."""
+        x0, y0, x1, y1 = box
+        turn = turn @ np.array([[1, 0, -self._left], [0, 1, 0], [0, 0, 1]])
+        # a sample of chroma lies between four of luma
+        half_turn = np.column_stack([turn[:, :2], (turn[:, :2] @ (0.5, 0.5) + turn[:, 2] - 0.5) / 2])
+        whole = _turned(self._whole, turn, (x1 - x0, y1 - y0))
+        return whole, _turned(self._half, half_turn, ((x1 - x0) // 2, (y1 - y0) // 2))
 
 
 def _even(box: Rectangle, width: int, height: int) -> Rectangle:
@@ -101,3 +124,44 @@ def _lay(part: Plane, front: Image, at: int) -> None:
     """Channel ``at`` of what stands in front is already times its cover."""
     behind = cv2.multiply(part, cv2.bitwise_not(cv2.extractChannel(front, COVER)), scale=1 / 255)
     part[:] = cv2.add(behind, cv2.extractChannel(front, at))
+
+
+def _set(part: Plane, front: Image, at: int) -> None:
+    """Channel ``at`` of what stands in front, divided by its cover, where there is enough of that."""
+    cover = cv2.extractChannel(front, COVER)
+    own = cv2.divide(cv2.extractChannel(front, at), cover, scale=255)
+    cv2.copyTo(own, (cover >= FAINT).view(np.uint8), part)
+
+
+def lay_over(
+    part: Plane,
+    *,
+    keep: npt.NDArray[np.float32],
+    add: npt.NDArray[np.float32],
+    below: npt.NDArray[np.float32],
+) -> None:
+    """Lay something over a plane of a picture that is transparent in places, with colours as they are.
+
+    ``keep``: what is left of what lies below, 0 to 1; ``add``: the colour in front times its cover;
+    ``below``: the cover of what lies below, 0 to 1.
+    """
+    left = keep * below
+    whole = np.maximum(1 - keep + left, np.float32(1e-3))
+    part[:] = np.where(keep < 1, np.clip((add + part * left) / whole + 0.5, 0, 255), part).astype(np.uint8)
+
+
+def spread(plane: Plane, cover: Plane) -> Plane:
+    """The plane, gone on smoothly from what is covered to all the rest; nothing else of it is left.
+
+    Each step halves the picture: what is covered there lies over what the next smaller one says.
+    """
+    weight = cover.astype(np.float32) * (cover >= FAINT) / np.float32(255)
+    own = plane * weight
+    size = np.array(plane.shape[::-1])
+    out = np.full((1, 1), own.sum() / max(float(weight.sum()), 1.0), np.float32)
+    for halvings in range(int(size.min()).bit_length() - 1, 0, -1):
+        small = [int(side) for side in np.maximum(1, size >> halvings)]
+        share, said = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in (weight, own))
+        out = np.asarray(said + cv2.resize(out, small, interpolation=cv2.INTER_LINEAR) * (1 - share))
+    whole = cv2.resize(out, plane.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip(whole + 0.5, 0, 255), np.uint8)

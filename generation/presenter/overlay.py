@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from generation.engine.media.colour import to_planes
-from generation.engine.types import Image, Planes
+from generation.engine.types import Image, Plane, Planes
+from generation.presenter.cutout import lay_over
 from generation.presenter.driving import DrivingEngine, Performance
 from generation.presenter.errors import SceneError
 from generation.presenter.scene import FONT, Layout, Plate
@@ -35,6 +36,9 @@ class Overlay:
 
     def blend(self, out: Planes) -> None:
         """Lay it on a frame, in place."""
+        if out.a is not None:
+            self._blend_over(out, out.a)
+            return
         height, width = self.cover.shape
         luma = out.y[self.top : self.top + height, self.left : self.left + width]
         luma[:] = _mixed(luma, self.planes.y, self.cover)
@@ -42,6 +46,19 @@ class Overlay:
         columns = slice(self.left // 2, (self.left + width) // 2)
         out.u[rows, columns] = _mixed(out.u[rows, columns], self.planes.u, self.half)
         out.v[rows, columns] = _mixed(out.v[rows, columns], self.planes.v, self.half)
+
+    def _blend_over(self, out: Planes, a: Plane) -> None:
+        """As ``blend``, where there may be nothing below."""
+        height, width = self.cover.shape
+        whole = slice(self.top, self.top + height), slice(self.left, self.left + width)
+        rows = slice(self.top // 2, (self.top + height) // 2)
+        columns = slice(self.left // 2, (self.left + width) // 2)
+        below = a[whole].astype(np.float32) / np.float32(255)
+        lay_over(out.y[whole], keep=1 - self.cover, add=self.planes.y * self.cover, below=below)
+        half = np.asarray(cv2.resize(below, self.half.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+        for plane, front in ((out.u, self.planes.u), (out.v, self.planes.v)):
+            lay_over(plane[rows, columns], keep=1 - self.half, add=front * self.half, below=half)
+        a[whole] = np.round(255 * (1 - (1 - self.cover) * (1 - below))).astype(np.uint8)
 
 
 class Overlaid:
@@ -138,17 +155,18 @@ Pictures = Callable[[str], npt.NDArray[np.uint8]]
 """SHA-256 -> picture, (h, w, 3 or 4) uint8."""
 
 
-def scene_of(filled: Filled, *, pictures: Pictures) -> Scene:
-    """What a filled template looks like.
+def scene_of(filled: Filled, *, pictures: Pictures, layout: Layout | None = None) -> Scene:
+    """What a filled template looks like; ``layout``: drawn at another size than the template's.
 
     Raises:
         SceneError: a picture or a text does not go into the frame.
     """
     template = filled.template
+    frame = template.layout if layout is None else layout
     front = []
     if lines := lines_of(filled):
-        front.append(lower_third(lines, template.layout))
+        front.append(lower_third(lines, frame))
     if filled.logo:
-        front.append(logo(pictures(filled.logo), template.layout, place=template.logo_place))
+        front.append(logo(pictures(filled.logo), frame, place=template.logo_place))
     behind = np.ascontiguousarray(pictures(filled.background)[..., :3]) if filled.background else None
-    return Scene(template.layout, behind, tuple(front), template.subtitles)
+    return Scene(frame, behind, tuple(front), template.subtitles)

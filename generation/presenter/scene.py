@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from generation.engine.look.matte import Alpha, foreground
 from generation.engine.media.colour import to_planes
-from generation.engine.types import Image, Planes, Points
-from generation.presenter.cutout import SURE, Cutout, Rectangle
+from generation.engine.types import Image, Plane, Planes, Points
+from generation.presenter.cutout import SURE, Cutout, Rectangle, lay_over, spread
 from generation.presenter.errors import SceneError
 from generation.presenter.silhouette import completed
 from generation.presenter.subtitles import Cue
@@ -27,13 +27,17 @@ SIZES = {"landscape": (1920, 1080), "portrait": (1080, 1920), "square": (1080, 1
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """``height_share``: of the frame that the portrait fills, on its lower edge; ``centre``: 0 to 1."""
+    """``height_share``: of the frame that the portrait fills, on its lower edge; ``centre``: 0 to 1.
+
+    ``transparent``: nothing stands behind the person; frames carry their cover.
+    """
 
     width_px: int = 1920
     height_px: int = 1080
     height_share: float = 1.0
     centre: float = 0.5
     colour: tuple[int, int, int] = (150, 110, 60)
+    transparent: bool = False
 
     def __post_init__(self) -> None:
         if self.width_px % 2 or self.height_px % 2 or min(self.width_px, self.height_px) < 240:
@@ -94,8 +98,8 @@ class Stage:
         own, alpha, grown = completed(own, plate.alpha)
         parts = [(0, 0, width, height)] if moving is None else moving
         self._cutout = Cutout(own, alpha, left=grown, moving=parts)
-        self._behind = to_planes(behind)
         self._box = _box(plate.picture, layout, grown)
+        self._behind = self._beneath(layout) if layout.transparent else to_planes(behind)
         self._scale = layout.height_px / 1080
         self._cues = [(cue, _subtitle(cue, layout)) for cue in found]
 
@@ -105,13 +109,34 @@ class Stage:
         turn = cv2.getRotationMatrix2D((width / 2, height * 1.05), roll_deg, 1.0)
         box = self._box
         offset = np.asarray(shift, np.float64) * self._scale + (box.plate_x, box.plate_y)
-        out = Planes(y=self._behind.y.copy(), u=self._behind.u.copy(), v=self._behind.v.copy())
+        moved = np.column_stack([turn[:, :2], turn[:, 2] + offset])
+        out = _copied(self._behind)
         self._cutout.take(picture)
-        self._cutout.onto(out, box.frame, turn=np.column_stack([turn[:, :2], turn[:, 2] + offset]))
+        (self._cutout.onto if out.a is None else self._cutout.alone)(out, box.frame, turn=moved)
         for cue, drawn in self._cues:
             if cue.start_s <= time_s < cue.end_s:
                 drawn.blend(out)
         return out
+
+    def _beneath(self, layout: Layout) -> Planes:
+        """A frame without cover: the person's own colours go on, so that no edge of it is seen through one.
+
+        It stands still, which costs the encoder nothing, and says nothing of what the portrait showed there.
+        """
+        height, width = layout.height_px, layout.width_px
+        half = (height // 2, width // 2)
+        blank = Planes(*(np.zeros(size, np.uint8) for size in ((height, width), half, half, (height, width))))
+        at = np.array([[1.0, 0, self._box.plate_x], [0, 1, self._box.plate_y]])
+        self._cutout.alone(blank, self._box.frame, turn=at)
+        cover = np.zeros((height, width), np.uint8) if blank.a is None else blank.a
+        small = np.asarray(cv2.resize(cover, half[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        y, u, v = spread(blank.y, cover), spread(blank.u, small), spread(blank.v, small)
+        return Planes(y, u, v, np.zeros_like(cover))
+
+
+def _copied(planes: Planes) -> Planes:
+    cover = None if planes.a is None else planes.a.copy()
+    return Planes(planes.y.copy(), planes.u.copy(), planes.v.copy(), cover)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +172,27 @@ class _Drawn:
     def blend(self, planes: Planes) -> None:
         height, width = self.keep.shape
         part = planes.y[self.top : self.top + height, self.left : self.left + width]
+        if planes.a is not None:
+            self._blend_over(planes, planes.a)
+            return
         part[:] = (part * self.keep + self.add).astype(np.uint8)
         for plane in (planes.u, planes.v):
             half = plane[self.top // 2 : (self.top + height) // 2, self.left // 2 : (self.left + width) // 2]
             half[:] = ((half - 128.0) * self.keep_chroma + 128.5).astype(np.uint8)
+
+    def _blend_over(self, planes: Planes, a: Plane) -> None:
+        rows, columns = (
+            slice(at, at + size) for at, size in zip((self.top, self.left), self.keep.shape, strict=True)
+        )
+        below = a[rows, columns].astype(np.float32) / np.float32(255)
+        lay_over(planes.y[rows, columns], keep=self.keep, add=self.add, below=below)
+        half = np.asarray(
+            cv2.resize(below, self.keep_chroma.shape[::-1], interpolation=cv2.INTER_AREA), np.float32
+        )
+        for plane in (planes.u, planes.v):
+            part = plane[self.top // 2 : rows.stop // 2, self.left // 2 : columns.stop // 2]
+            lay_over(part, keep=self.keep_chroma, add=128 * (1 - self.keep_chroma), below=half)
+        a[rows, columns] = np.round(255 * (1 - self.keep * (1 - below))).astype(np.uint8)
 
 
 def _subtitle(cue: Cue, layout: Layout) -> _Drawn:
