@@ -17,6 +17,7 @@ _SAMPLES = 4000
 _PLAIN = np.array([2.5, 3.5, 3.5])
 _FINE = 1.2
 _GRAIN = 0.7
+_NOISE_PX = 0.8
 _LIGHT_SIGMA = 0.12  # face widths
 _LIGHT = np.array([0.5, 1.0, 1.0], np.float32)  # half of the lightness: the source keeps its own relief
 
@@ -46,6 +47,20 @@ def match_sharpness(source: Floats, target: Floats, skin: Mask) -> Floats:
     soft = cv2.GaussianBlur(skin.astype(np.float32) * np.float32(share), (0, 0), 2 * _FINE)
     clipped = np.clip(grain, -2 * wanted, 2 * wanted)
     return source + times(np.asarray(clipped, np.float32), np.asarray(soft, np.float32))
+
+
+def match_grain(source: Floats, target: Floats, skin: Mask) -> Floats:
+    """The source with as much fine grain as the target's skin has, but none of its lines; BGR float32."""
+    fine = cv2.subtract(source, cv2.GaussianBlur(source, (0, 0), _FINE)).astype(np.float32, copy=False)
+    grain = cv2.subtract(target, cv2.GaussianBlur(target, (0, 0), _FINE)).astype(np.float32, copy=False)
+    has, wanted = _spread(fine, skin), _spread(grain, skin)
+    if has > 1.25 * wanted:
+        return (source - (1 - 1.25 * wanted / has) * fine).astype(np.float32, copy=False)
+    noise = np.random.Generator(np.random.PCG64(1)).normal(0, 1, skin.shape).astype(np.float32)
+    soft = cv2.GaussianBlur(noise, (0, 0), _NOISE_PX)
+    missing = np.float32(_GRAIN * np.sqrt(max(0.0, wanted**2 - has**2)) / float(soft.std()))
+    grey = np.asarray(soft * missing, np.float32)
+    return cv2.add(source, cv2.merge([grey, grey, grey])).astype(np.float32, copy=False)
 
 
 def detail_share(source: Image, target: Image) -> float:

@@ -30,11 +30,13 @@ def openness(mesh: Points) -> tuple[float, float]:
     return gap(mesh, LID_GAPS[0]), gap(mesh, LID_GAPS[1])
 
 
-def core_and_edge(shape: tuple[int, int], mesh: Points, inside: Mask) -> tuple[Plane, Floats]:
-    """The oval drawn in by 5 % as (h, w) uint8, and its soft-edged mask 0..1."""
+def core_and_edge(
+    shape: tuple[int, int], mesh: Points, inside: Mask, *, inset: float
+) -> tuple[Plane, Floats]:
+    """The oval drawn in by ``inset`` face widths as (h, w) uint8, and its soft-edged mask 0..1."""
     width = face_width(mesh)
     oval = np.minimum(polygon(shape, mesh[list(OVAL), :2]), inside.astype(np.uint8) * 255)
-    core = cv2.erode(oval, square(odd(width * 0.05)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    core = cv2.erode(oval, square(odd(width * inset)), borderType=cv2.BORDER_CONSTANT, borderValue=0)
     soft = cv2.GaussianBlur(core, (0, 0), max(0.5, width * 0.03)).astype(np.float32)
     return core.astype(np.uint8, copy=False), np.asarray(
         soft * (oval.astype(np.float32) / np.float32(255 * 255)), np.float32

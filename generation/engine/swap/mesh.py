@@ -5,6 +5,7 @@ Work is done at no more than 160 px of face width; only the warp itself and the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -12,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from generation.engine.faces.topology import Triangles
-from generation.engine.swap import cover, openings
+from generation.engine.swap import cover, openings, still
 from generation.engine.swap.blend import mix, multiband
-from generation.engine.swap.colour import detail_share, match_colour, match_sharpness
+from generation.engine.swap.colour import detail_share, match_colour, match_grain, match_sharpness
 from generation.engine.swap.portrait import Level, face_width, prepare
 from generation.engine.swap.shape import ShapeTransfer
 from generation.engine.swap.warp import Warp, backward, read
@@ -22,10 +23,8 @@ from generation.engine.types import Image, Points
 
 Floats = npt.NDArray[np.float32]
 
-_WORK_WIDTH = 160.0
 _PAD = 0.15
 _SMALLEST_ROI = 32
-_LEVELS = 3
 _STEPS = 4080.0  # sixteenths of a grey level
 _FADE_FROM_DEG, _FADE_TO_DEG = 30.0, 40.0
 
@@ -56,6 +55,25 @@ class _Roi:
         return moved
 
 
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a face is laid over another.
+
+    ``width``: of the face at the working size; ``kept``: openings whose inside stays the target's; ``edge``:
+    face widths that the mask is drawn in by.
+    """
+
+    width: float
+    levels: int
+    edge: float
+    kept: tuple[tuple[int, ...], ...]
+    texture: Callable[[Floats, Floats, npt.NDArray[np.bool_]], Floats]
+
+
+_CLIP = _Manner(160.0, 3, 0.05, openings.OPENINGS, match_sharpness)
+_STILL = _Manner(400.0, 4, 0.035, (), match_grain)
+
+
 class MeshSwapper:
     """One for each portrait; ``swap`` may be called from several threads."""
 
@@ -74,14 +92,30 @@ class MeshSwapper:
         from 30 degrees on it fades.
         """
         target, yaw_deg = self._shape.fit(mesh)
+        return self._swap(frame, mesh, target, yaw_deg, _CLIP)
+
+    def swap_still(self, frame: Image, mesh: Points) -> SwapResult:
+        """As ``swap``, for a picture that is to be driven: slower, and with more of the portrait in it.
+
+        The eyes are the portrait's own, spectacles are taken off, and lips that nearly touch are shut.
+        """
+        shut = still.shut_lips(mesh)
+        target, yaw_deg = self._shape.fit_still(shut)
+        if abs(yaw_deg) < _FADE_TO_DEG:
+            still.take_off_spectacles(frame, mesh)
+        return self._swap(frame, shut, target, yaw_deg, _STILL)
+
+    def _swap(
+        self, frame: Image, mesh: Points, target: Points, yaw_deg: float, manner: _Manner
+    ) -> SwapResult:
         strength = float(np.clip((_FADE_TO_DEG - abs(yaw_deg)) / (_FADE_TO_DEG - _FADE_FROM_DEG), 0, 1))
-        roi = _roi(frame, mesh, target) if strength > 0 else None
+        roi = _roi(frame, mesh, target, width=manner.width) if strength > 0 else None
         if roi is None:
             return SwapResult(yaw_deg, 0.0, 0.0)
-        coverage = self._write(roi, mesh, target, strength)
+        coverage = self._write(roi, mesh, target, strength, manner)
         return SwapResult(yaw_deg, coverage, strength if coverage > 0 else 0.0)
 
-    def _write(self, roi: _Roi, mesh: Points, target: Points, strength: float) -> float:
+    def _write(self, roi: _Roi, mesh: Points, target: Points, strength: float, manner: _Manner) -> float:
         level = self._source.level_for(face_width(mesh))
         shape = roi.size[1], roi.size[0]
         warp = backward(roi.to_work(target), level.mesh, self._triangles, shape)
@@ -92,28 +126,31 @@ class MeshSwapper:
             mesh=mesh[:, :2] - roi.offset,
             moved=target - roi.offset,
             width=face_width(mesh),
+            rings=manner.kept,
         )
         local = roi.to_work(mesh)
         back_small = _shrink(roi.full, roi.size)
         front_small = _shrink(front, roi.size)
         front_small[~warp.inside] = back_small[~warp.inside]
-        mask, skin, coverage = self._mask(local, level, warp, back_small)
+        mask, skin, coverage = self._mask(local, level, warp, back_small, manner.edge)
         if coverage <= 0:
             return 0.0
-        finished = _relight(front_small, back_small, skin, face_width(local))
-        own = openings.openings_mask(shape, roi.to_work(target), face_width(local))
+        finished = manner.texture(
+            _relight(front_small, back_small, skin, face_width(local)), back_small, skin
+        )
+        own = openings.openings_mask(shape, roi.to_work(target), face_width(local), rings=manner.kept)
         finished = mix(front_small, finished, own)
         mask *= strength
-        change = multiband(finished, back_small, mask, levels=_LEVELS) - back_small
+        change = multiband(finished, back_small, mask, levels=manner.levels) - back_small
         _compose(roi.full, front, change, mask, front_small, back_small)
         return coverage
 
     def _mask(
-        self, mesh: Points, level: Level, warp: Warp, back: Floats
+        self, mesh: Points, level: Level, warp: Warp, back: Floats, edge: float
     ) -> tuple[Floats, npt.NDArray[np.bool_], float]:
         """The mask, the target's skin and the mean of the mask in the core."""
         width = face_width(mesh)
-        core, mask = cover.core_and_edge(warp.inside.shape, mesh, warp.inside)
+        core, mask = cover.core_and_edge(warp.inside.shape, mesh, warp.inside, inset=edge)
         skin = cover.skin_of(core, mesh)
         if not skin.any():
             return mask, skin, 0.0
@@ -127,7 +164,7 @@ class MeshSwapper:
         return mask, skin, coverage
 
 
-def _roi(frame: Image, mesh: Points, target: Points) -> _Roi | None:
+def _roi(frame: Image, mesh: Points, target: Points, *, width: float) -> _Roi | None:
     low = np.minimum(target.min(0), mesh[:, :2].min(0))
     high = np.maximum(target.max(0), mesh[:, :2].max(0))
     pad = _PAD * float((high - low).max())
@@ -135,7 +172,7 @@ def _roi(frame: Image, mesh: Points, target: Points) -> _Roi | None:
     x1, y1 = np.minimum(frame.shape[1::-1], np.ceil(high + pad)).astype(int)
     if x1 - x0 < _SMALLEST_ROI or y1 - y0 < _SMALLEST_ROI:
         return None
-    ratio = min(1.0, _WORK_WIDTH / max(face_width(mesh), 1.0))
+    ratio = min(1.0, width / max(face_width(mesh), 1.0))
     size = max(_SMALLEST_ROI, round((x1 - x0) * ratio)), max(_SMALLEST_ROI, round((y1 - y0) * ratio))
     return _Roi(frame[y0:y1, x0:x1], np.array([x0, y0], np.float32), size)
 
@@ -168,8 +205,7 @@ def _relight(front: Floats, back: Floats, skin: npt.NDArray[np.bool_], width: fl
     lab_front = cv2.cvtColor(front, cv2.COLOR_BGR2LAB).astype(np.float32, copy=False)
     lab_back = cv2.cvtColor(back, cv2.COLOR_BGR2LAB).astype(np.float32, copy=False)
     matched = match_colour(lab_front, lab_back, skin, face_width=width)
-    lit = np.clip(cv2.cvtColor(matched, cv2.COLOR_LAB2BGR), 0, 1).astype(np.float32, copy=False)
-    return match_sharpness(lit, back, skin)
+    return np.clip(cv2.cvtColor(matched, cv2.COLOR_LAB2BGR), 0, 1).astype(np.float32, copy=False)
 
 
 def _compose(

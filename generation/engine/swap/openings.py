@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +18,18 @@ OPENINGS = (*EYES, INNER_LIP)
 _SOFT = 0.008  # face widths
 
 
-def keep(front: Image, back: Image, *, mesh: Points, moved: Points, width: float) -> None:
+Rings = Sequence[Sequence[int]]
+
+
+def keep(
+    front: Image, back: Image, *, mesh: Points, moved: Points, width: float, rings: Rings = OPENINGS
+) -> None:
     """Copy each opening of the target into the new face, in place, moved with the lids and lips.
 
     ``mesh``: the target's landmarks; ``moved``: where the new face has them; both in pixels of the pictures.
     """
     height, across = front.shape[:2]
-    for opening in OPENINGS:
+    for opening in rings:
         ring = list(opening)
         low = np.maximum(np.floor(moved[ring].min(0)) - 4, 0).astype(int)
         high = np.minimum(np.ceil(moved[ring].max(0)) + 5, [across, height]).astype(int)
@@ -39,10 +46,10 @@ def keep(front: Image, back: Image, *, mesh: Points, moved: Points, width: float
         part[:] = np.rint(part + (own.astype(np.float32) - part) * weight).astype(np.uint8)
 
 
-def openings_mask(shape: tuple[int, int], moved: Points, width: float) -> Floats:
+def openings_mask(shape: tuple[int, int], moved: Points, width: float, *, rings: Rings = OPENINGS) -> Floats:
     """(h, w) float32, 1 inside the openings."""
     mask = np.zeros(shape, np.float32)
-    for opening in OPENINGS:
+    for opening in rings:
         mask = np.maximum(mask, soft_polygon(shape, moved[list(opening)], width))
     return mask
 

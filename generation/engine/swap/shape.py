@@ -27,27 +27,31 @@ class ShapeTransfer:
             for point in triangle:
                 near[point] |= set(triangle) - {point}
         self._mean_of_neighbours = _umbrella(near)
-        self._pieces = [
-            _ring(EYES[0], near, 2),
-            _ring(EYES[1], near, 2),
-            _ring(INNER_LIP + OUTER_LIP, near, 1),
-        ]
-        self._fixed = np.zeros((len(source), 1), bool)
-        for piece in [*self._pieces, list(OVAL)]:
-            self._fixed[piece] = True
+        self._eyes = [_ring(EYES[0], near, 2), _ring(EYES[1], near, 2)]
+        self._mouth = _ring(INNER_LIP + OUTER_LIP, near, 1)
 
     def fit(self, target: Points) -> tuple[Points, float]:
         """(468, 2) where the source's points go, and the yaw in degrees between portrait and target."""
+        return self._fit(target, [*self._eyes, self._mouth])
+
+    def fit_still(self, target: Points) -> tuple[Points, float]:
+        """As ``fit``, with eyes of the source's own shape: in a still nobody blinks."""
+        return self._fit(target, [self._mouth])
+
+    def _fit(self, target: Points, pieces: list[list[int]]) -> tuple[Points, float]:
         rigid = list(RIGID)
         pose = rigid3d(self._source[rigid], target[rigid])
         moved = pose.scale * self._source @ pose.rotation.T + pose.shift
         shift = (moved - target)[:, :2].astype(np.float32)
         shift[list(OVAL)] = 0
-        for piece in self._pieces:
+        fixed = np.zeros((len(shift), 1), bool)
+        fixed[list(OVAL)] = True
+        for piece in pieces:
             shift[piece] = shift[piece].mean(0)
+            fixed[piece] = True
         smooth = shift.copy()
         for _ in range(_SMOOTHINGS):
-            smooth = np.where(self._fixed, shift, 0.5 * smooth + 0.5 * (self._mean_of_neighbours @ smooth))
+            smooth = np.where(fixed, shift, 0.5 * smooth + 0.5 * (self._mean_of_neighbours @ smooth))
         fitted: Points = (target[:, :2] + self._strength * smooth).astype(np.float32)
         return fitted, pose.yaw_deg
 

@@ -1,0 +1,106 @@
+"""What a still allows beyond a clip: the target's spectacles are taken off before the face is laid over it.
+
+In a clip they would flicker where they are half found. In a still they are found once, and what a face cannot
+cover, the arms at the temples, is filled in from beside.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from generation.engine.faces.topology import BROWS, CHEEKS, EYES, INNER_LIP, UPPER_LIDS
+from generation.engine.swap.draw import hulls, odd, polygon, square
+from generation.engine.swap.portrait import face_width
+from generation.engine.types import Image, Plane, Points
+
+Floats = npt.NDArray[np.float32]
+
+_STRANGE = 2.4  # robust deviations from the cheeks: horn and metal lie above, skin and grey hair at 1 to 2
+_RIM_SHARE = 0.5  # of an eye's columns with something strange over the lid: less is lashes
+_BEYOND, _OVER, _UNDER = 0.025, 0.015, 0.05  # face widths that an arm is looked for about the temple
+_FILL_PX = 5.0  # inpainting radius, for a face 320 px wide
+_SHUT = 0.08  # inner lips' height by the mouth's width: below it they touch
+_TEMPLES = ((33, 70, 127), (263, 300, 356))  # outer corner of the eye, end of the brow, edge of the face
+
+
+def take_off_spectacles(picture: Image, mesh: Points) -> bool:
+    """Fill in the rims and arms of spectacles in place; whether there were any.
+
+    ``picture``: (h, w, 3) uint8 BGR; ``mesh``: (468, 3) of the one who wears them.
+    """
+    width = face_width(mesh)
+    strange = _strange(picture, mesh)
+    if strange is None or not _rimmed(strange, mesh):
+        return False
+    shape = picture.shape[:2]
+    inside = cv2.dilate(
+        hulls(shape, mesh, [BROWS[0] + EYES[0], BROWS[1] + EYES[1]]), square(odd(width * 0.08))
+    )
+    eyes = cv2.dilate(hulls(shape, mesh, EYES), square(odd(width * 0.02)))
+    rims = strange & (inside > 0) & (eyes == 0)
+    whole = (rims | (strange & (_temples(shape, mesh, width) > 0))).astype(np.uint8)
+    whole = np.asarray(cv2.morphologyEx(whole, cv2.MORPH_CLOSE, square(odd(width * 0.02))), np.uint8)
+    # what hangs together with a rim is its arm; a cap and the ground beside the head do not
+    _, parts = cv2.connectedComponents(whole)
+    found = (np.isin(parts, np.unique(parts[rims])) & (whole > 0)).astype(np.uint8)
+    found = np.asarray(cv2.dilate(found, square(odd(width * 0.025))), np.uint8)
+    filled = cv2.inpaint(picture, found, max(2.0, _FILL_PX * width / 320), cv2.INPAINT_TELEA)
+    picture[:] = filled
+    return True
+
+
+def shut_lips(mesh: Points) -> Points:
+    """The landmarks with lips that nearly touch brought together; others as they are."""
+    upper, lower = list(INNER_LIP[1:10]), list(INNER_LIP[:10:-1])
+    tall = float(np.linalg.norm(mesh[13, :2] - mesh[14, :2]))
+    wide = float(np.linalg.norm(mesh[78, :2] - mesh[308, :2]))
+    shut = mesh.astype(np.float32, copy=True)
+    if tall <= _SHUT * wide:
+        shut[upper] = shut[lower] = (shut[upper] + shut[lower]) / 2
+    return shut
+
+
+def _strange(picture: Image, mesh: Points) -> npt.NDArray[np.bool_] | None:
+    """What is far from the cheeks' colour, or much darker; None without cheeks."""
+    skin = hulls(picture.shape[:2], mesh, [CHEEKS]) > 0
+    if not skin.any():
+        return None
+    lab = cv2.cvtColor(picture.astype(np.float32) / np.float32(255), cv2.COLOR_BGR2LAB)
+    values = lab[skin]
+    middle = np.median(values, axis=0)
+    spread = np.maximum(np.median(np.abs(values - middle), axis=0) * 1.48, [7, 2.5, 2.5])
+    off = (lab - middle) / spread
+    far = (off[..., 1:] ** 2).sum(2) + 0.25 * np.minimum(off[..., 0], 0) ** 2
+    return np.asarray(far > _STRANGE**2, np.bool_)
+
+
+def _rimmed(strange: npt.NDArray[np.bool_], mesh: Points) -> bool:
+    """Whether something runs across over both lids."""
+    for lid, brow, eye in zip(UPPER_LIDS, BROWS, EYES, strict=True):
+        upper, line = (points[np.argsort(points[:, 0])] for points in (mesh[list(lid)], mesh[list(brow[:5])]))
+        xs = np.arange(int(upper[0, 0]), int(upper[-1, 0]))
+        tall = float(np.ptp(mesh[list(eye), 1]))
+        tops = np.interp(xs, line[:, 0], line[:, 1])
+        ends = np.interp(xs, upper[:, 0], upper[:, 1]) - 0.35 * tall
+        columns = [strange[int(top) : int(end), x].any() for x, top, end in zip(xs, tops, ends, strict=True)]
+        if not columns or np.mean(columns) < _RIM_SHARE:
+            return False
+    return True
+
+
+def _temples(shape: tuple[int, int], mesh: Points, width: float) -> Plane:
+    """255 in both bands from the outer corner of an eye to a little beyond the edge of the face."""
+    plane = np.zeros(shape, np.uint8)
+    across = mesh[263, :2] - mesh[33, :2]
+    across = across / max(float(np.linalg.norm(across)), 1e-6)
+    down = np.array([-across[1], across[0]], np.float32)
+    for (corner, brow, edge), outwards in zip(_TEMPLES, (-1, 1), strict=True):
+        near, far = mesh[corner, :2], mesh[edge, :2] + across * outwards * _BEYOND * width
+        top = mesh[brow, :2] - down * _OVER * width
+        high = float((top - far) @ down)
+        low = float((near - far) @ down) + _UNDER * width
+        ring = np.array([top, far + down * high, far + down * low, near + down * _UNDER * width])
+        plane = np.maximum(plane, polygon(shape, ring.astype(np.float32)))
+    return plane
