@@ -6,13 +6,13 @@ Work is done at no more than 160 px of face width; only the warp itself and the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from generation.engine.faces.topology import Triangles
+from generation.engine.faces.topology import INNER_LIP, Triangles
 from generation.engine.swap import cover, openings, still
 from generation.engine.swap.blend import mix, multiband
 from generation.engine.swap.colour import detail_share, match_colour, match_grain, match_sharpness
@@ -71,7 +71,8 @@ class _Manner:
 
 
 _CLIP = _Manner(160.0, 3, 0.05, openings.OPENINGS, match_sharpness)
-_STILL = _Manner(400.0, 4, 0.035, (), match_grain)
+_STILL = _Manner(400.0, 4, 0.035, (INNER_LIP,), match_grain)
+_STILL_SHUT = replace(_STILL, kept=())
 
 
 class MeshSwapper:
@@ -103,7 +104,12 @@ class MeshSwapper:
         target, yaw_deg = self._shape.fit_still(shut)
         if abs(yaw_deg) < _FADE_TO_DEG:
             still.take_off_spectacles(frame, mesh)
-        return self._swap(frame, shut, target, yaw_deg, _STILL)
+        if not still.are_shut(shut):
+            return self._swap(frame, shut, target, yaw_deg, _STILL)
+        result = self._swap(frame, shut, target, yaw_deg, _STILL_SHUT)
+        if result.strength > 0:
+            still.shade_seam(frame, target)
+        return result
 
     def _swap(
         self, frame: Image, mesh: Points, target: Points, yaw_deg: float, manner: _Manner

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generation.engine.faces.topology import BROWS, CHEEKS, EYES, INNER_LIP, UPPER_LIDS
-from generation.engine.swap.draw import hulls, odd, polygon, square
+from generation.engine.swap.draw import fixed_point, hulls, odd, polygon, square
 from generation.engine.swap.portrait import face_width
 from generation.engine.types import Image, Plane, Points
 
@@ -21,7 +21,9 @@ _STRANGE = 2.4  # robust deviations from the cheeks: horn and metal lie above, s
 _RIM_SHARE = 0.5  # of an eye's columns with something strange over the lid: less is lashes
 _BEYOND, _OVER, _UNDER = 0.025, 0.015, 0.05  # face widths that an arm is looked for about the temple
 _FILL_PX = 5.0  # inpainting radius, for a face 320 px wide
+_DOWN, _FINE, _STRAND = 0.11, 0.012, 24.0  # face widths; grey levels
 _SHUT = 0.08  # inner lips' height by the mouth's width: below it they touch
+_SEAM_WIDE, _SEAM_DARK, _SEAM_SOFT = 0.011, 0.55, 0.16  # of the mouth's width; of the light
 _TEMPLES = ((33, 70, 127), (263, 300, 356))  # outer corner of the eye, end of the brow, edge of the face
 
 
@@ -46,9 +48,24 @@ def take_off_spectacles(picture: Image, mesh: Points) -> bool:
     _, parts = cv2.connectedComponents(whole)
     found = (np.isin(parts, np.unique(parts[rims])) & (whole > 0)).astype(np.uint8)
     found = np.asarray(cv2.dilate(found, square(odd(width * 0.025))), np.uint8)
-    filled = cv2.inpaint(picture, found, max(2.0, _FILL_PX * width / 320), cv2.INPAINT_TELEA)
-    picture[:] = filled
+    _fill(picture, found, width)
     return True
+
+
+def _fill(picture: Image, found: Plane, width: float) -> None:
+    """Inpaint the marked part in place, with the fine texture of what lies below it."""
+    x, y, wide, tall = cv2.boundingRect(found)
+    pad = round(_DOWN * width) + 8
+    rows, columns = (slice(max(0, at - pad), at + size + pad) for at, size in ((y, tall), (x, wide)))
+    part, hole = picture[rows, columns], found[rows, columns]
+    filled = cv2.inpaint(part, hole, max(2.0, _FILL_PX * width / 320), cv2.INPAINT_TELEA).astype(np.float32)
+    own = part.astype(np.float32)
+    fine = np.clip(own - cv2.GaussianBlur(own, (0, 0), _FINE * width), -_STRAND, _STRAND)
+    fine[cv2.dilate(hole, square(3)) > 0] = 0
+    down = np.array([[1, 0, 0], [0, 1, -_DOWN * width]], np.float32)
+    lent = cv2.warpAffine(fine, down, fine.shape[1::-1])
+    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 1.0)[..., None]
+    part[:] = np.clip(np.where(hole[..., None] > 0, filled + lent * soft, own) + 0.5, 0, 255).astype(np.uint8)
 
 
 def shut_lips(mesh: Points) -> Points:
@@ -60,6 +77,32 @@ def shut_lips(mesh: Points) -> Points:
     if tall <= _SHUT * wide:
         shut[upper] = shut[lower] = (shut[upper] + shut[lower]) / 2
     return shut
+
+
+def are_shut(mesh: Points) -> bool:
+    """Whether the inner lips lie on each other."""
+    return bool((mesh[13, :2] == mesh[14, :2]).all())
+
+
+def shade_seam(picture: Image, mesh: Points) -> None:
+    """Draw the line between shut lips, in place: a smile's lips do not bring one along."""
+    line = mesh[list(INNER_LIP[:11]), :2]
+    wide = float(np.linalg.norm(line[-1] - line[0]))
+    pad = int(0.1 * wide) + 2
+    x0, y0 = np.maximum(np.floor(line.min(0)).astype(int) - pad, 0)
+    part = picture[y0 : int(line[:, 1].max()) + pad, x0 : int(line[:, 0].max()) + pad]
+    away = np.full(part.shape[:2], 255, np.uint8)
+    cv2.polylines(away, [fixed_point(line - [x0, y0])], False, 0, 1, cv2.LINE_AA, 4)
+    far = cv2.distanceTransform((away > 127).astype(np.uint8), cv2.DIST_L2, 5)
+    deep = np.exp(-((far / max(1.0, _SEAM_WIDE * wide)) ** 2)) * _SEAM_DARK
+    # the corners of a smile are dark of their own
+    along = np.linspace(x0, x0 + part.shape[1], part.shape[1])
+    middle, half = (line[0, 0] + line[-1, 0]) / 2, abs(line[-1, 0] - line[0, 0]) / 2
+    deep *= np.clip((half - np.abs(along - middle)) / (0.2 * half), 0.25, 1)
+    wider = np.exp(-((far / max(2.0, 4 * _SEAM_WIDE * wide)) ** 2)) * _SEAM_SOFT
+    shade = cv2.GaussianBlur(1 - np.maximum(deep, wider), (0, 0), 0.7)[..., None]
+    # what lies deeper gets less blue and green: skin scatters red
+    part[:] = np.rint(part * np.asarray(shade, np.float32) ** np.array([1.15, 1.15, 0.8], np.float32))
 
 
 def _strange(picture: Image, mesh: Points) -> npt.NDArray[np.bool_] | None:

@@ -132,7 +132,8 @@ class _Builder:
     def _surroundings(self, *, lower: bool) -> None:
         face = self._face
         still = np.zeros((COUNT, 2))
-        for point in (*NOSE, *JAW_HINGE):
+        # the lower layer ends at the lips: held by the nose it would tear above them on a short upper lip
+        for point in JAW_HINGE if lower else (*NOSE, *JAW_HINGE):
             if face.points[point, 1] > face.roi[1]:
                 self._add(face.points[point], still)
         for point in CHEEKS:

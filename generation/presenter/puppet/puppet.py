@@ -29,6 +29,7 @@ from generation.presenter.puppet.geometry import (
 from generation.presenter.puppet.lips import CORNERS_IN, OFF_TEETH, WIDEN, Lips, lips_of
 from generation.presenter.puppet.lips import PUCKER as PUCKER_UNITS
 from generation.presenter.puppet.mouth import Mouth
+from generation.presenter.puppet.seam import on_seam
 from generation.presenter.visemes import PUCKER, WIDE
 
 Floats = npt.NDArray[np.float32]
@@ -55,6 +56,8 @@ class Puppet:
         self.face = face_of(mesh, width=width, height=height)
         self.opened = aperture(mesh)
         self.cut = self.opened > SMILE
+        if not self.cut:
+            self.face = on_seam(picture, self.face)
         self._lips = lips_of(self.face, cut=self.cut)
         self._work = picture.copy()
         x0, y0, x1, y1 = self.face.roi
