@@ -15,6 +15,11 @@ PresenterError
 │   ├── SpeechTimesError            the sound is silent, or its times do not cover it
 │   └── RecordingError              a recording cannot be used, or does not say the script
 ├── PlateRejectedError              the portrait cannot be driven; every failed check with its number
+│   └── IdleRejectedError           the clip cannot be an idle loop
+├── DrivingError                    another engine than the embedded one did not drive
+│   ├── DrivingUnavailableError     it is not configured, or its weights or licence are missing
+│   ├── DrivingFailedError          it died, was too slow or refused
+│   └── DrivingMismatchError        its video has another length, size or rate than was asked for
 ├── SceneError                      the layout does not hold the person, the background or a subtitle
 ├── TemplateInvalidError            a template, or the values for it, cannot be used; says which field
 ├── FilmError                       the driving video cannot be written
@@ -147,6 +152,38 @@ class PlateRejectedError(PresenterError):
     def __init__(self, message: str, *, failed: Mapping[str, float]) -> None:
         super().__init__(message)
         self.failed = dict(failed)
+
+
+class IdleRejectedError(PlateRejectedError):
+    """The clip cannot be an idle loop; ``failed``: check -> measured number."""
+
+    code = "idle_rejected"
+    hint = "Film 10 to 20 seconds of one person who looks into the camera with the lips closed."
+
+
+class DrivingError(PresenterError):
+    """Another engine than the embedded one did not drive."""
+
+    code = "driving_engine_failed"
+    hint = "See the engine's own log; the embedded engine takes its place where that is allowed."
+
+
+class DrivingUnavailableError(DrivingError):
+    """The engine is not configured, or its weights or licence are missing."""
+
+    code = "driving_unavailable"
+    hint = "Configure the engine, or choose the embedded one."
+
+
+class DrivingFailedError(DrivingError):
+    """The engine died, was too slow or refused."""
+
+
+class DrivingMismatchError(DrivingError):
+    """The engine's video has another length, size or rate than was asked for."""
+
+    code = "driving_mismatch"
+    hint = "See the numbers; the engine must keep the template's frames, size and rate."
 
 
 class SceneError(PresenterError):

@@ -78,6 +78,22 @@ EXPLAINED: dict[str, tuple[Any, Any]] = {
         _("The performer's portrait cannot be driven."),
         _("Use a frontal, sharp portrait with the lips closed or a slight smile."),
     ),
+    "idle_rejected": (
+        _("The performer's clip cannot be used as an idle loop."),
+        _("Film 10 to 20 seconds of one person who looks into the camera with the lips closed."),
+    ),
+    "driving_engine_failed": (
+        _("The configured engine did not make the mouth move."),
+        _("Try again, then tell the operator."),
+    ),
+    "driving_unavailable": (
+        _("The engine that was asked for is not set up here."),
+        _("Choose the built-in one, or tell the operator."),
+    ),
+    "driving_mismatch": (
+        _("The configured engine gave a video of another length, size or rate."),
+        _("Tell the operator."),
+    ),
     "scene_invalid": (
         _("The person or a subtitle does not fit the picture."),
         _("Choose another format, or write shorter sentences."),
