@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from generation.engine.media.colour import to_planes
-from generation.engine.media.encode import EncodeSettings, open_writer
+from generation.engine.media.encode import STILL_SCENE, EncodeSettings, open_writer
 from generation.engine.media.info import MediaInfo
 from generation.engine.media.probe import probe
 from tests.generation.engine.media.makers import counter, make_clip, read_counter
@@ -79,3 +79,14 @@ def test_what_lies_between_two_keys_is_decoded_alone(info: MediaInfo, tmp_path: 
     with av.open(str(part)) as opened:
         pictures = [np.asarray(frame.to_ndarray(format="bgr24")) for frame in opened.decode(video=0)]
     assert [read_counter(picture) for picture in pictures] == list(range(10, 20))
+
+
+def test_parameters_on_top_of_the_preset_reach_the_encoder(info: MediaInfo, tmp_path: Path) -> None:
+    settings = EncodeSettings(params=STILL_SCENE)
+
+    found = encoded(tmp_path / "out.mp4", info, keys={7}, settings=settings).read_bytes()
+
+    said = found[found.index(b"x264 - core") :]
+    for option in (b"me=dia", b"subme=1", b"weightp=0", b"b_adapt=0", b"open_gop=0"):
+        assert option in said[:2000]
+    assert idr_frames(tmp_path / "out.mp4") == {0, 7}
