@@ -15,7 +15,17 @@ from audit import selectors as log_entries
 from audit import services as audit
 from audit.errors import ReceiptTimeoutError
 from audit.events import GenerationQueued
-from generation import blobs, exporting, labelling, leases, loaded, planner, queueing, transitions
+from generation import (
+    exporting,
+    labelling,
+    leases,
+    loaded,
+    performances,
+    planner,
+    queueing,
+    reusing,
+    transitions,
+)
 from generation.engine.media.chunks import ChunkSpan
 from generation.engine.media.info import MediaInfo
 from generation.gate import admission, authority
@@ -24,6 +34,8 @@ from generation.gate.authority import Admission
 from generation.leases import Lease
 from generation.marking import MarkPlan
 from generation.models import Chunk, Job, JobConsent, JobState
+from generation.presenter import spans
+from generation.presenter.spans import Span
 from generation.transitions import EXHAUSTED, MAX_ATTEMPTS, worker_name
 from watermark.profiles import Requirement
 
@@ -141,7 +153,8 @@ def _rely_on(row: Job, admitted: Admission) -> None:
 class _Plan:
     requirement: Requirement
     marks: MarkPlan
-    spans: Sequence[ChunkSpan]
+    spans: Sequence[ChunkSpan | Span]
+    revises: Job | None = None
 
 
 def _queue(job: Job, lease: Lease) -> None:
@@ -192,14 +205,18 @@ def _plan(job: Job) -> _Plan:
         requirement = labelling.unlabelled(job)
     else:
         requirement = labelling.requirement_of(job)
+    performed = performances.is_performance(job.media)
+    if performed and (reuse := reusing.reuse_for(job, requirement)) is not None:
+        return _Plan(requirement, reuse.marks, reuse.spans, reuse.earlier)
     marks = planner.marks(
-        blobs.store().path(job.media.sha256),
+        job.media,
         info,
         carrier=loaded.carrier(job.tenant),
         requirement=requirement,
         faces=labelling.faces_of(job),
     )
-    return _Plan(requirement, marks, planner.spans(info))
+    made = spans.plan(performances.package_of(job.media)) if performed else planner.spans(info)
+    return _Plan(requirement, marks, made)
 
 
 def _last_look(row: Job, admitted: Admission) -> str:
@@ -213,7 +230,7 @@ def _last_look(row: Job, admitted: Admission) -> str:
 
 def _write_plan(row: Job, plan: _Plan) -> None:
     row.state, row.mark_id, row.marking = JobState.QUEUED, plan.marks.mark_hex, plan.marks.as_record()
-    row.labelling = labelling.as_record(plan.requirement)
+    row.labelling, row.revises = labelling.as_record(plan.requirement), plan.revises
     row.worker, row.attempts = "", 0
     row.save()
     made = Chunk.objects.bulk_create(

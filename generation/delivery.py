@@ -92,6 +92,11 @@ def manifest_path(job: Job) -> Path:
     return _path(job, job.manifest_sha256)
 
 
+def content_path(job: Job) -> Path:
+    """The thumbnails of the delivered file that tell a copied mark."""
+    return _path(job, job.content_sha256)
+
+
 def before_path(job: Job) -> Path:
     """The frame of the footage that the poster was made of, as JPEG."""
     return _path(job, job.before_sha256)

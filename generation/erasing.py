@@ -10,12 +10,12 @@ from django.db.models import Q
 
 from audit.events import Actor
 from consent import selectors as consents
-from generation import blobs
+from generation import blobs, performances
 from generation.models import Job, JobConsent, Media, OutputPrint, Presentation
 
 PICTURES = ("poster_sha256", "before_sha256", "content_sha256")
 PLAIN = ("format", "colour", "subtitles")
-SPOKEN = ("srt_sha256", "vtt_sha256", "visemes_sha256", "plan_sha256")
+SPOKEN = ("srt_sha256", "vtt_sha256", "visemes_sha256")
 
 
 def erase(identity_id: str, *, by: Actor) -> int:
@@ -33,7 +33,8 @@ def erase(identity_id: str, *, by: Actor) -> int:
     shown = Q(identity_id=identity_id) | Q(consent_id__in=mine) | Q(pk__in=relying.values("job_id")) | driven
     jobs = list(Job.objects.select_for_update(of=("self",)).filter(shown, tenant=by.tenant))
     performed = Q(pk__in=relying.filter(role=JobConsent.Role.PERFORMER).values("job_id")) | driven
-    films = Media.objects.filter(jobs__in=Job.objects.filter(performed), tenant=by.tenant)
+    said = Q(media__kind=performances.KIND, pk__in=[job.pk for job in jobs])  # it holds the words of a script
+    films = Media.objects.filter(jobs__in=Job.objects.filter(performed | said), tenant=by.tenant)
     footage = set(films.values_list("sha256", flat=True))
     names = {job.output_sha256 for job in jobs} | {getattr(job, name) for job in jobs for name in PICTURES}
     for job in jobs:
@@ -81,3 +82,4 @@ def _needed(sha256: str, jobs: Iterable[Job]) -> bool:
 def _delete(names: Iterable[str]) -> None:
     for name in names:
         blobs.store().delete(name)
+    performances.forget()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -19,6 +22,7 @@ from generation import (
     hooks,
     labelling,
     loaded,
+    performances,
     prints,
     remarking,
     sealing,
@@ -57,9 +61,10 @@ def seal(job_id: uuid.UUID) -> None:
         try:
             _require_swap(job)
             permit = _recheck(job)
-            order = _order(job)
-            needed = _requirement(job, order.marks)
-            sealed = sealing.seal(order, folder=folder)
+            with _footage(job) as (footage, sound):
+                order = _order(job, footage, sound)
+                needed = _requirement(job, order.marks)
+                sealed = sealing.seal(order, folder=folder)
             labelling.check_applied(needed, sealed.marks)
             sync = syncing.check(job, sealed.path)
             _deliver(job, sealed, permit, lease, sync=sync)
@@ -111,14 +116,24 @@ def _require_swap(job: Job) -> None:
         raise NoFaceError("No face of the footage could be replaced: turned away, covered or too small.")
 
 
-def _order(job: Job) -> SealOrder:
+@contextmanager
+def _footage(job: Job) -> Iterator[tuple[Path, Path | None]]:
+    """The footage as a file, and the sound where it lies apart."""
+    if performances.is_performance(job.media):
+        with performances.unpacked(job.media, transitions.scratch(job.id)) as (still, sound):
+            yield still, sound
+        return
+    yield blobs.store().path(job.media.sha256), None
+
+
+def _order(job: Job, footage_file: Path, sound: Path | None) -> SealOrder:
     admitted = authority.Admission.from_record(job.decision["admission"])
     footage = admission.commitments(admitted.inputs, nonce=job.decision["nonce"])
     folder = transitions.scratch(job.id)
     index = job.admission_index or 0
     return SealOrder(
         chunks=tuple(folder / path for path in _paths(job)),
-        footage=blobs.store().path(job.media.sha256),
+        footage=footage_file,
         info=MediaInfo.from_record(job.media.info),
         marks=MarkPlan.from_record(job.marking, mark_hex=job.mark_id or ""),
         carrier=loaded.carrier(job.tenant),
@@ -136,6 +151,7 @@ def _order(job: Job) -> SealOrder:
         chain=loaded.keyring().credential_chain(),
         when=timezone.now(),
         container=job.container,
+        sound=sound,
     )
 
 

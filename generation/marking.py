@@ -105,6 +105,12 @@ def joined_track(chunks: Sequence[Path]) -> bytes:
     return _packed([pair for chunk in chunks for pair in unpacked(track_of(chunk).read_bytes())])
 
 
+def take_track(content: Path, chunk: Path, *, from_s: float, to_s: float, start_s: float) -> None:
+    """Keep, beside a chunk, the thumbnails that a delivered file has of the frames that were taken over."""
+    kept = [(second, luma) for second, luma in unpacked(content.read_bytes()) if from_s <= second < to_s]
+    track_of(chunk).write_bytes(_packed([(second - from_s + start_s, luma) for second, luma in kept]))
+
+
 def unpacked(data: bytes) -> list[tuple[float, Plane]]:
     """Seconds and (h, 160) uint8 luma of each kept frame."""
     with np.load(io.BytesIO(data), allow_pickle=False) as found:

@@ -94,10 +94,12 @@ class Job(models.Model):
     decision = models.JSONField(default=dict)
     admission_index = models.BigIntegerField(null=True, unique=True)
     permit = models.TextField(blank=True)
-    mark_id = models.CharField(max_length=16, null=True, unique=True)
+    mark_id = models.CharField(max_length=16, null=True, db_index=True)
     marking = models.JSONField(default=dict)
     labelling = models.JSONField(default=dict)
     derived_from = models.ForeignKey("self", on_delete=models.PROTECT, related_name="copies", null=True)
+    revises = models.ForeignKey("self", on_delete=models.PROTECT, related_name="revisions", null=True)
+    """The delivered video that unchanged frames were taken from: both carry one mark."""
     cancel_requested = models.BooleanField(default=False)
     attempts = models.IntegerField(default=0)
     worker = models.CharField(max_length=80, blank=True)
@@ -144,6 +146,9 @@ class Job(models.Model):
             models.CheckConstraint(
                 condition=~Q(state__in=[str(JobState.REFUSED), str(JobState.FAILED)]) | ~Q(code=""),
                 name="job_end_has_code",
+            ),
+            models.UniqueConstraint(
+                fields=["mark_id"], condition=Q(revises__isnull=True), name="job_mark_is_its_own"
             ),
             models.CheckConstraint(
                 condition=Q(mark_id__isnull=True) | Q(mark_id__regex=r"^[0-9a-f]{16}$"),
@@ -302,13 +307,13 @@ class Presentation(models.Model):
     variants = models.ForeignKey(
         "VariantSet", on_delete=models.PROTECT, related_name="presentations", null=True
     )
+    revises = models.ForeignKey("self", on_delete=models.PROTECT, related_name="revisions", null=True)
     done = models.IntegerField(default=0)
     total = models.IntegerField(default=0)
     job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="presentation", null=True)
     srt_sha256 = models.CharField(max_length=64, blank=True)
     vtt_sha256 = models.CharField(max_length=64, blank=True)
     visemes_sha256 = models.CharField(max_length=64, blank=True)
-    plan_sha256 = models.CharField(max_length=64, blank=True)
     report = models.JSONField(default=dict)
     code = models.CharField(max_length=64, blank=True)
     message = models.TextField(blank=True)

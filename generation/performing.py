@@ -6,60 +6,59 @@ import io
 import json
 import logging
 import math
-import shutil
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
-from functools import lru_cache
-from pathlib import Path
+from enum import IntEnum
 from typing import Any
 
-import numpy as np
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from audit.events import Actor
-from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
 from generation import (
     blobs,
     hooks,
     leases,
-    loaded,
+    performances,
     presenting,
     services,
     speaking,
+    staging,
     templating,
-    transitions,
     voicing,
 )
-from generation.engine.look.matte import Matting
-from generation.engine.media.image import decode_image
-from generation.engine.types import Image
-from generation.engine.weights.registry import load_registry
-from generation.errors import AlreadyOverError, JobStateError, RefusedError
+from generation.errors import AlreadyOverError, RefusedError
 from generation.gate.reasons import hint
 from generation.leases import Lease
-from generation.models import Job, JobConsent, Presentation, PresentationState
+from generation.models import Job, JobConsent, JobState, Presentation, PresentationState
+from generation.presenter import line
 from generation.presenter.cast import voices_of
-from generation.presenter.driving import PuppetEngine
-from generation.presenter.errors import PresenterError
-from generation.presenter.line import Spoken, drive, make_plate, speak
+from generation.presenter.errors import PackageError, PresenterError
+from generation.presenter.line import Spoken, speak
 from generation.presenter.normalise import Language
-from generation.presenter.overlay import Overlaid, Scene
-from generation.presenter.scene import Layout, Plate
-from generation.presenter.script import Kind, Script, read
+from generation.presenter.package import Package, pack
+from generation.presenter.remembered import Remembering, Said
+from generation.presenter.script import Kind, read
 from generation.presenter.speech import SpeechEngine
 from generation.presenter.subtitles import to_srt, to_vtt
 from generation.presenter.visemes import as_records
 from generation.presenter.voices import VoiceEntry
-from generation.presenting import OPERATION, layout_of, words_against
+from generation.presenting import OPERATION, words_against
+from generation.staging import matting
 from generation.transitions import MAX_ATTEMPTS, worker_name
 
 log = logging.getLogger(__name__)
+
+
+class Stage(IntEnum):
+    """What is being done, for the bar: the scene and the portrait, the words, the hand-over to the gate."""
+
+    SCENE = 1
+    SPEECH = 2
+    HANDED = 3
 
 
 def perform(presentation_id: uuid.UUID) -> None:
@@ -72,17 +71,14 @@ def perform(presentation_id: uuid.UUID) -> None:
         row = _take(presentation_id) if lease else None
         if lease is None or row is None:
             return
-        folder = transitions.scratch(row.id)
         try:
-            _perform(row, folder, lease)
+            _perform(row, lease)
         except (DatabaseError, InterfaceError):
             raise
         except AlreadyOverError:
             log.info("Presentation %s was stopped.", row.id)
         except Exception as error:  # noqa: BLE001  the edge of the task: the row must not stay driving
             _end(row.id, error)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @transaction.atomic
@@ -99,46 +95,59 @@ def _take(presentation_id: uuid.UUID) -> Presentation | None:
     return row
 
 
-def _perform(row: Presentation, folder: Path, lease: Lease) -> None:
+def _perform(row: Presentation, lease: Lease) -> None:
     script = read(row.script, language=Language(row.language), kind=Kind(row.kind))
     if words_against(script) or _words_of_template(row):
         raise RefusedError(
             "The words are refused now.", job=str(row.id), code="text.review", reasons=("text.review",)
         )
-    scene = _scene(row)
+    _stage(row, lease, Stage.SCENE)
+    scene = staging.scene_of(row)
     voices = voices_of(script, chosen=row.voice, known=voicing.known())
-    _require_voices(row, voices, seconds=max(1, len(script.spoken) // 8))
-    plate = _plate(row, script, scene.layout)
-    spoken = speak(script, engine=speech_engine(), voice=voices[0].voice)
+    estimate_s = max(1, len(script.spoken) // 8)
+    _require_voices(row, voices, seconds=estimate_s)
+    portrait, picture = staging.portrait_of(row, use=_use(row, seconds=estimate_s))
+    plate = staging.plate_of(picture, scene.layout)
+    _stage(row, lease, Stage.SPEECH)
+    voice = voices[0].voice
+    engine = Remembering(speech_engine(), _said_before(row))
+    spoken = speak(script, engine=engine, voice=voice)
     _require_voices(row, voices, seconds=math.ceil(spoken.duration_s))
-    folder.mkdir(parents=True, exist_ok=True)
-    film = folder / "driving.mp4"
-
-    def progress(_stage: str, done: int, total: int) -> None:
-        lease.check()
-        wanted = Presentation.objects.filter(pk=row.pk, state=PresentationState.DRIVING)
-        if not wanted.update(done=done, total=total, touched=timezone.now()):
-            raise AlreadyOverError(f"Presentation {row.id} was stopped.")
-
-    drive(
+    performance = line.perform(spoken, subtitles=scene.subtitles)
+    package = pack(
         spoken,
-        plate=plate,
-        layout=scene.layout,
-        engine=Overlaid(PuppetEngine(scene.background), scene.overlays),
-        out=film,
+        voice=voice,
+        scene=row.scene,
+        performer=portrait,
+        engine=staging.engine_of(scene).name,
+        rest=[staging.at_rest(scene, plate, performance)],
         subtitles=scene.subtitles,
-        progress=progress,
     )
+    _stage(row, lease, Stage.HANDED)
+    _hand_over(row, spoken, package, voices)
+
+
+def _stage(row: Presentation, lease: Lease, stage: Stage) -> None:
+    """Write how far it is, unless it was stopped.
+
+    Raises:
+        AlreadyOverError: it was.
+    """
     lease.check()
-    _hand_over(row, spoken, film, voices)
+    wanted = Presentation.objects.filter(pk=row.pk, state=PresentationState.DRIVING)
+    if not wanted.update(done=stage, total=len(Stage), touched=timezone.now()):
+        raise AlreadyOverError(f"Presentation {row.id} was stopped.")
 
 
-def _scene(row: Presentation) -> Scene:
-    """How the video looks: as its template says, or as the request did."""
-    if "template" in row.scene:
-        return templating.scene_for(row)
-    layout = layout_of(row.scene["format"], row.scene["colour"])
-    return Scene(layout, subtitles=bool(row.scene["subtitles"]))
+def _said_before(row: Presentation) -> tuple[Said, ...]:
+    """Sentences of the presentation that this one revises; none when its video may not be used any more."""
+    earlier = row.revises.job if row.revises is not None else None
+    if earlier is None or earlier.state != JobState.DONE or not performances.is_performance(earlier.media):
+        return ()
+    try:
+        return performances.package_of(earlier.media).said
+    except PackageError:
+        return ()
 
 
 def _words_of_template(row: Presentation) -> tuple[str, ...]:
@@ -165,44 +174,19 @@ def _use(row: Presentation, *, seconds: int) -> Use:
     return Use(OPERATION, row.purpose, row.channel, row.territory, row.language, seconds, row.product)
 
 
-def _plate(row: Presentation, script: Script, layout: Layout) -> Plate:
-    """The performer's licensed portrait at output size.
-
-    Raises:
-        RefusedError: the performer's release does not allow it any more.
-        PlateRejectedError: it cannot be driven.
-    """
-    portrait = _portrait(row, seconds=max(1, len(script.spoken) // 8))
-    return make_plate(portrait, layout=layout, models=loaded.face_models(), matting=matting())
-
-
-def _portrait(row: Presentation, *, seconds: int) -> Image:
-    use = _use(row, seconds=seconds)
-    people = consents.performers(tenant=row.tenant, use=use, now=timezone.now())
-    release = next((each for each in people if each.identity_id == row.performer_id), None)
-    if release is None:
-        raise RefusedError(
-            "The performer's release does not allow it.",
-            job=str(row.id),
-            code="performer.no_release",
-            reasons=("performer.no_release",),
-        )
-    source = consents.licensed_source(row.performer_id, tenant=row.tenant)
-    data = consents.open_portrait(source.portrait_id, tenant=row.tenant, purpose_consent=release.consent_id)
-    return decode_image(data)
-
-
-def _hand_over(row: Presentation, spoken: Spoken, film: Path, voices: Sequence[VoiceEntry]) -> None:
+def _hand_over(row: Presentation, spoken: Spoken, package: Package, voices: Sequence[VoiceEntry]) -> None:
     """Store what belongs to the video, and ask for the generation as its requester."""
     by = Actor(row.requester, row.tenant, frozenset({"requester"}))
-    with film.open("rb") as stream:
-        media = services.upload(stream, by=by)
+    media = performances.store(package, tenant=row.tenant, by=by.id)
     stored: dict[str, Any] = {
-        "report": {"speech": speaking.record(voices, spoken.speech), "loudness": asdict(spoken.loudness)},
+        "report": {
+            **row.report,
+            "speech": speaking.record(voices, spoken.speech),
+            "loudness": asdict(spoken.loudness),
+        },
         "srt_sha256": _put(to_srt(spoken.cues).encode()),
         "vtt_sha256": _put(to_vtt(spoken.cues).encode()),
         "visemes_sha256": _put(json.dumps(as_records(spoken.visemes)).encode()),
-        "plan_sha256": _put(packed(spoken)),
     }
     Presentation.objects.filter(pk=row.pk).update(**stored)
     request = services.JobRequest(
@@ -216,18 +200,12 @@ def _hand_over(row: Presentation, spoken: Spoken, film: Path, voices: Sequence[V
         operation=OPERATION,
         callback_id=row.client_id,
     )
-    job = services.submit(request, by=by)
-    try:
-        _attach(row, job.pk, voices, seconds=math.ceil(spoken.duration_s))
-    except (AlreadyOverError, RefusedError):
-        with suppress(JobStateError):  # outside of the transaction that failed, or it would be undone with it
-            services.cancel(job.pk, by=by)
-        raise
+    seconds = math.ceil(spoken.duration_s)
+    services.submit(request, by=by, attach=lambda job: _attach(row, job, voices, seconds=seconds))
 
 
-@transaction.atomic
-def _attach(row: Presentation, job_id: uuid.UUID, voices: Sequence[VoiceEntry], *, seconds: int) -> None:
-    """Write which job makes the video, and whose voices it stands on.
+def _attach(row: Presentation, job: Job, voices: Sequence[VoiceEntry], *, seconds: int) -> None:
+    """Write which job makes the video, and whose voices it stands on; in the job's own transaction.
 
     Raises:
         AlreadyOverError: the presentation was stopped in between.
@@ -239,26 +217,16 @@ def _attach(row: Presentation, job_id: uuid.UUID, voices: Sequence[VoiceEntry], 
     relied = _require_voices(row, voices, seconds=seconds)
     JobConsent.objects.bulk_create(
         # what a voice lends is a performance: a revocation withdraws it, an erasure takes the footage
-        (JobConsent(job_id=job_id, consent_id=each, role=JobConsent.Role.PERFORMER) for each in relied),
+        (JobConsent(job=job, consent_id=each, role=JobConsent.Role.PERFORMER) for each in relied),
         ignore_conflicts=True,
     )
-    locked.state, locked.job, locked.worker = PresentationState.GENERATING, Job.objects.get(pk=job_id), ""
+    locked.state, locked.job, locked.worker = PresentationState.GENERATING, job, ""
     locked.done = locked.total
     locked.save()
 
 
 def _put(data: bytes) -> str:
     return blobs.store().put(io.BytesIO(data))
-
-
-def packed(spoken: Spoken) -> bytes:
-    """What the finished file is measured against: the sound, the mouth shapes and the ids."""
-    stream = io.BytesIO()
-    ids = np.array([(each.id, each.start_s, each.end_s) for each in spoken.visemes])
-    np.savez_compressed(
-        stream, pcm=spoken.speech.pcm, rate=spoken.speech.sample_rate, shapes=spoken.shapes, visemes=ids
-    )
-    return stream.getvalue()
 
 
 def speech_engine() -> SpeechEngine:
@@ -268,12 +236,6 @@ def speech_engine() -> SpeechEngine:
         SpeechUnavailableError: the voices of this site cannot be read.
     """
     return speaking.speech_engine()
-
-
-@lru_cache(maxsize=1)
-def matting() -> Matting:
-    """The segmentation network of this worker process."""
-    return Matting(load_registry().entry("selfie"), weights_dir=Path(settings.LIKENESS_WEIGHTS))
 
 
 def _end(presentation_id: uuid.UUID, error: Exception) -> None:
@@ -304,4 +266,4 @@ def _close(
     hooks.presentation_ended(row)
 
 
-__all__ = ["matting", "packed", "perform", "presenting", "speech_engine"]
+__all__ = ["matting", "perform", "presenting", "speech_engine"]

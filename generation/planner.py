@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from generation import performances
 from generation.engine.chunk import PipelineSettings
 from generation.engine.media.chunks import ChunkSpan, plan_chunks
 from generation.engine.media.colour import to_planes
-from generation.engine.media.decode import frames_at
 from generation.engine.media.encode import EncodeSettings
 from generation.engine.media.info import MediaInfo
 from generation.engine.types import Planes
 from generation.marking import MarkPlan, measure_strength
+from generation.models import Media
 from watermark import placement
 from watermark.invisible import Carrier
 from watermark.placement import Box
@@ -34,7 +34,7 @@ def spans(info: MediaInfo) -> list[ChunkSpan]:
 
 
 def marks(
-    path: Path,
+    media: Media,
     info: MediaInfo,
     *,
     carrier: Carrier,
@@ -49,7 +49,7 @@ def marks(
         MediaError: the clip breaks off.
         WatermarkError: the picture's size or shape cannot carry the marks, or faces leave no place.
     """
-    planes = _few_planes(path, info)
+    planes = _few_planes(media, info)
     label = None
     if Mark.VISIBLE in requirement.marks:
         label = placement.place(
@@ -67,7 +67,7 @@ def pipeline_settings(mode: str) -> PipelineSettings:
     return PipelineSettings(encode=MODES[mode])
 
 
-def _few_planes(path: Path, info: MediaInfo) -> list[Planes]:
+def _few_planes(media: Media, info: MediaInfo) -> list[Planes]:
     """Up to five pictures, spread over the clip."""
     times_s = [info.duration_s * i / (STRENGTH_FRAMES - 1) for i in range(STRENGTH_FRAMES)]
-    return [to_planes(frame.picture) for frame in frames_at(path, info, times_s)]
+    return [to_planes(picture) for picture in performances.pictures(media, info, times_s)]

@@ -35,7 +35,7 @@ from consent import selectors as consents
 from consent.answers import PerformerTemplate
 from consent.errors import ConsentError
 from consent.licence import Use
-from generation import loaded, performing, presenting
+from generation import backdrops, loaded, performing, presenting, staging, templating
 from generation.engine.media.colour import from_planes, to_planes
 from generation.engine.media.image import decode_image, encode_png
 from generation.engine.types import Image
@@ -45,12 +45,14 @@ from generation.gate.reasons import hint
 from generation.presenter.errors import PlateRejectedError
 from generation.presenter.line import FPS, Spoken, make_plate, speak
 from generation.presenter.line import perform as articulate
+from generation.presenter.overlay import Scene
 from generation.presenter.puppet.puppet import Puppet
 from generation.presenter.scene import Layout, Plate, Stage, backdrop
 from generation.presenter.script import Script
 from generation.presenter.visemes import opening
 from generation.presenting import OPERATION, PresentRequest, Reviewed
 from generation.sealing import APPLICATION
+from generation.templating import Pinned
 from watermark.metadata import AigcLabel, SourceType, embed_label
 from watermark.visible import DEFAULT_TEXT, Label, Look, Place
 
@@ -73,9 +75,9 @@ def hear(request: PresentRequest, *, by: Actor) -> bytes:
         PresentInvalidError, PresenterError: it cannot be spoken as it stands, or the engine is missing.
         RefusedError: words or consents stand against it; the log says so.
     """
-    reviewed, _use = _admitted(request, by=by)
+    admitted = _admitted(request, by=by)
     with _alone():
-        spoken = _speak(_opening(reviewed.script, seconds=SECONDS), reviewed)
+        spoken = _speak(_opening(admitted.reviewed.script, seconds=SECONDS), admitted)
     pcm, out = spoken.speech.pcm[: SECONDS * spoken.speech.sample_rate], io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setparams((1, 2, spoken.speech.sample_rate, 0, "NONE", ""))
@@ -91,13 +93,15 @@ def see(request: PresentRequest, *, by: Actor) -> bytes:
         PresentInvalidError, PresenterError: it cannot be spoken or driven as it stands.
         RefusedError: words or consents stand against it; the log says so.
     """
-    reviewed, use = _admitted(request, by=by)
-    layout = presenting.layout_of(request.format, request.colour)
-    release = _release(request, use, tenant=by.tenant)
+    admitted = _admitted(request, by=by)
+    layout = _layout(admitted, tenant=by.tenant)
+    release = _release(request, admitted.use, tenant=by.tenant)
     with _alone():
+        _require_released(admitted, by=by)
         ready = _ready(request, layout, release, by=by)
-        spoken = _speak(_opening(reviewed.script, seconds=1), reviewed)
-        picture = _drawn(ready, spoken, layout, subtitles=request.subtitles)
+        scene = _scene(admitted, layout, ready, tenant=by.tenant)
+        spoken = _speak(_opening(admitted.reviewed.script, seconds=1), admitted)
+        picture = _drawn(ready, spoken, scene)
     return embed_label(encode_png(labelled(picture)), _aigc())
 
 
@@ -113,10 +117,21 @@ def labelled(picture: Image) -> Image:
     return from_planes(planes)
 
 
-def _admitted(request: PresentRequest, *, by: Actor) -> tuple[Reviewed, Use]:
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A request that the gate lets be previewed, with its template's values and look."""
+
+    request: PresentRequest
+    pinned: Pinned | None
+    reviewed: Reviewed
+    use: Use
+
+
+def _admitted(request: PresentRequest, *, by: Actor) -> _Admitted:
     if not by.has("requester"):
         raise RoleError("Only a requester may preview a presentation.")
     _count(by)
+    request, pinned = presenting.in_template(request, tenant=by.tenant, pin=templating.pin_to_look)
     reviewed = presenting.review(request)
     for identity_id in (request.identity_id, request.performer_id):
         try:
@@ -124,6 +139,8 @@ def _admitted(request: PresentRequest, *, by: Actor) -> tuple[Reviewed, Use]:
         except ConsentError:
             raise NotFoundError("There is no such identity.") from None
     reasons = presenting.reasons_against(request, reviewed, tenant=by.tenant)
+    if pinned is not None:
+        reasons = tuple(dict.fromkeys((*templating.reasons_against(pinned, tenant=by.tenant), *reasons)))
     if reasons:
         _forget(request.performer_id)
         _record(request, reasons=reasons, by=by)
@@ -137,7 +154,33 @@ def _admitted(request: PresentRequest, *, by: Actor) -> tuple[Reviewed, Use]:
         seconds=reviewed.seconds,
         product=request.product,
     )
-    return reviewed, use
+    return _Admitted(request, pinned, reviewed, use)
+
+
+def _require_released(admitted: _Admitted, *, by: Actor) -> None:
+    """Make sure that nobody is on the template's pictures who has not agreed to it."""
+    if admitted.pinned is None:
+        return
+    shown = backdrops.pictures_of(admitted.pinned, tenant=by.tenant)
+    if shown and (found := backdrops.judge(shown, tenant=by.tenant, use=admitted.use).reasons):
+        _record(admitted.request, reasons=found, by=by)
+        raise _refused(found)
+
+
+def _layout(admitted: _Admitted, *, tenant: str) -> Layout:
+    """The video's own frame: the template's, or that of format and colour."""
+    if admitted.pinned is None:
+        return staging.layout_of(admitted.request.format, admitted.request.colour)
+    return templating.filled_of(admitted.pinned, tenant=tenant).template.layout
+
+
+def _scene(admitted: _Admitted, layout: Layout, ready: _Ready, *, tenant: str) -> Scene:
+    """The look at the size at which the plate was made."""
+    shown = replace(layout, width_px=ready.layout.width_px, height_px=ready.layout.height_px)
+    if admitted.pinned is None:
+        return Scene(shown, subtitles=admitted.request.subtitles)
+    filled = templating.filled_of(admitted.pinned, tenant=tenant)
+    return templating.scene(filled, tenant=tenant, layout=shown)
 
 
 def _count(by: Actor) -> None:
@@ -189,7 +232,7 @@ class _Key:
     portrait: str
     consent: str
     epoch: int
-    size: tuple[int, int]
+    size: tuple[int, int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +267,7 @@ def _forget(performer: str) -> None:
 def _ready(request: PresentRequest, layout: Layout, release: PerformerTemplate, *, by: Actor) -> _Ready:
     """The performer's plate at the size of a preview, from memory while it is fresh."""
     source = consents.licensed_source(request.performer_id, tenant=by.tenant)
-    size = (layout.width_px, layout.height_px)
+    size = (layout.width_px, layout.height_px, layout.height_share)
     key = _Key(request.performer_id, source.sha256, release.consent_id, release.epoch, size)
     now = time.monotonic()
     for old in [each for each, ready in list(_plates.items()) if ready.until < now]:
@@ -256,13 +299,12 @@ def _small(layout: Layout) -> Layout:
     return replace(layout, width_px=width, height_px=height)
 
 
-def _drawn(ready: _Ready, spoken: Spoken, layout: Layout, *, subtitles: bool) -> Image:
+def _drawn(ready: _Ready, spoken: Spoken, scene: Scene) -> Image:
     """The frame with the widest mouth in the middle half of what is said."""
-    shown = replace(ready.layout, colour=layout.colour)
-    performance = articulate(spoken, subtitles=subtitles)
+    performance = articulate(spoken, subtitles=scene.subtitles)
     first = len(performance.shapes) // 4
     at = first + int(np.argmax(opening(performance.shapes)[first : 3 * first + 1]))
-    stage = Stage(ready.plate, shown, backdrop(shown), performance.cues)
+    stage = Stage(ready.plate, scene.layout, backdrop(scene.layout, scene.background), performance.cues)
     moved = performance.motion
     planes = stage.planes(
         ready.puppet.frame(performance.shapes[at]),
@@ -270,6 +312,8 @@ def _drawn(ready: _Ready, spoken: Spoken, layout: Layout, *, subtitles: bool) ->
         shift=moved.shift[at],
         time_s=at / FPS,
     )
+    for overlay in scene.overlays:
+        overlay.blend(planes)
     return from_planes(planes)
 
 
@@ -285,8 +329,8 @@ def _opening(script: Script, *, seconds: int) -> Script:
     return replace(script, segments=tuple(first))
 
 
-def _speak(script: Script, reviewed: Reviewed) -> Spoken:
-    return speak(script, engine=performing.speech_engine(), voice=reviewed.voice.voice)
+def _speak(script: Script, admitted: _Admitted) -> Spoken:
+    return speak(script, engine=performing.speech_engine(), voice=admitted.reviewed.voice.voice)
 
 
 def _aigc() -> AigcLabel:

@@ -71,5 +71,7 @@ def _send_back(job: Job, plan: MarkPlan) -> None:
         (transitions.scratch(job.pk) / chunk.path).unlink(missing_ok=True)
         chunk.state, chunk.attempts, chunk.frames_done = ChunkState.QUEUED, 0, 0
         chunk.worker = chunk.path = ""
+        if "taken_from" in chunk.plan:  # what was marked before was marked weaker
+            chunk.plan = {**chunk.plan, "taken_from": None}
         chunk.save()
         queueing.send_on_commit("run_chunk", chunk.pk)

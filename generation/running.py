@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit import services as audit
 from audit.events import GenerationStarted
 from consent import selectors as consents
-from generation import blobs, leases, loaded, planner, queueing, transitions
+from generation import blobs, leases, loaded, performances, planner, queueing, rendering, transitions
 from generation.engine.chunk import ChunkPlan, Likeness
 from generation.engine.errors import CancelledError, NoFaceError
 from generation.engine.faces.models import FaceModels
@@ -31,6 +31,8 @@ from generation.gate.guard import FaceGuard
 from generation.leases import Lease
 from generation.marking import Finisher, MarkPlan
 from generation.models import OPEN_STATES, Chunk, ChunkState, Job, JobState
+from generation.presenter.spans import Span
+from generation.rendering import Parts
 from generation.transitions import EXHAUSTED, MAX_ATTEMPTS, worker_name
 
 if TYPE_CHECKING:
@@ -184,29 +186,49 @@ def _process(
     claim: Claim, permit: Permit, portrait: bytes, *, models: FaceModels, lease: Lease
 ) -> ChunkReport:
     job = claim.job
-    info = MediaInfo.from_record(job.media.info)
+    performed = performances.is_performance(job.media)
+    if performed and (span := Span.from_record(claim.chunk.plan)).taken_from is not None:
+        may_go_on(job, permit)
+        return rendering.take_over(job, span, claim.out)
     guard = _guard(job, permit, models)
     swapper, source = swapper_of(portrait, models)
-    plan = MarkPlan.from_record(job.marking, mark_hex=job.mark_id or "")
-    finish = Finisher(plan, loaded.carrier(job.tenant))
-    report = process(
+    finish = Finisher(
+        MarkPlan.from_record(job.marking, mark_hex=job.mark_id or ""), loaded.carrier(job.tenant)
+    )
+    parts = Parts(
+        models=models,
+        swapper=swapper,
+        likeness=Likeness(embedder=models.embedder, source=source),
+        guard=guard,
+        finish=finish,
+        progress=Heartbeat(claim, permit, guard, lease=lease, models=models),
+        settings=planner.pipeline_settings(job.mode),
+    )
+    report = rendering.render(job, span, claim.out, parts) if performed else _footage(claim, parts)
+    finish.write_track(claim.out)
+    report.notes.append(f"The guard compared {guard.tally.embedded} faces on {guard.tally.frames} frames.")
+    return report
+
+
+def _footage(claim: Claim, parts: Parts) -> ChunkReport:
+    """One pass over a chunk of uploaded footage."""
+    media = claim.job.media
+    info = MediaInfo.from_record(media.info)
+    return process(
         ChunkPlan(
-            source=blobs.store().path(job.media.sha256),
+            source=blobs.store().path(media.sha256),
             info=info,
             span=ChunkSpan.from_record(claim.chunk.plan),
             out=claim.out,
         ),
-        tracker=Tracker(models, float(info.rate)),
-        swapper=swapper,
-        guard=guard,
-        finish=finish,
-        progress=Heartbeat(claim, permit, guard, lease=lease, models=models),
-        likeness=Likeness(embedder=models.embedder, source=source),
-        settings=planner.pipeline_settings(job.mode),
+        tracker=Tracker(parts.models, float(info.rate)),
+        swapper=parts.swapper,
+        guard=parts.guard,
+        finish=parts.finish,
+        progress=parts.progress,
+        likeness=parts.likeness,
+        settings=parts.settings,
     )
-    finish.write_track(claim.out)
-    report.notes.append(f"The guard compared {guard.tally.embedded} faces on {guard.tally.frames} frames.")
-    return report
 
 
 def swapper_of(portrait: bytes, models: FaceModels) -> tuple[MeshSwapper, Embedding]:

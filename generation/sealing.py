@@ -48,7 +48,11 @@ OUTPUT_JPEG_QUALITY = 95
 
 @dataclass(frozen=True, slots=True)
 class SealOrder:
-    """Everything that goes into one sealed file."""
+    """Everything that goes into one sealed file.
+
+    ``sound``: where the sound of a performance lies, whose ``footage`` is a picture of it made here; the
+    sound of uploaded footage is its own.
+    """
 
     chunks: tuple[Path, ...]
     footage: Path
@@ -63,6 +67,7 @@ class SealOrder:
     chain: CredentialChain
     when: datetime
     container: str = ""
+    sound: Path | None = None
 
     @property
     def kind(self) -> str:
@@ -143,7 +148,7 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
     joined, signed = folder / f"joined.{order.kind}", folder / f"output.{order.kind}"
     sound = SoundFinisher(order.carrier.keys, order.marks.mark_id)
     _join(order, joined, sound)
-    said = read_input(order.footage, carriers=[order.carrier], anchors_pem=order.chain.root_pem)
+    said = _said(order)
     manifest = c2pa.sign(joined, signed, _manifest(order, said), order.chain.signer())
     joined.unlink()
     opening_s = order.marks.label.opening_s if order.marks.label else 0.0
@@ -157,7 +162,8 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
         visible_until_s=opening_s,
         store=None if formats.holds_credential(order.kind) else manifest,
     )
-    before, after = small_pictures(order.footage, order.info, signed, opening_s=opening_s)
+    shown = order.info if order.sound is None else probe(order.footage, MediaLimits())
+    before, after = small_pictures(order.footage, shown, signed, opening_s=opening_s)
     if order.marks.label is None:
         after = labelled(after)
     with signed.open("rb") as stream:
@@ -187,11 +193,18 @@ def _join(order: SealOrder, out: Path, finisher: SoundFinisher) -> None:
             data = jpeg(decode_image(data), quality=OUTPUT_JPEG_QUALITY)
         out.write_bytes(embed_label(data, order.aigc))
         return
-    sound = order.footage if order.info.audio is not None else None
+    sound = order.sound or (order.footage if order.info.audio is not None else None)
     tags = {MP4_KEY: order.aigc.to_json()}
     join(order.chunks, audio_from=sound, out=out, metadata=tags, sound_filter=finisher)
     if formats.holds_xmp(order.kind):
         append_source(out)
+
+
+def _said(order: SealOrder) -> InputStatement:
+    """What the footage said of its own origin; a performance was made here and says nothing."""
+    if order.sound is not None:
+        return InputStatement()
+    return read_input(order.footage, carriers=[order.carrier], anchors_pem=order.chain.root_pem)
 
 
 def _manifest(order: SealOrder, said: InputStatement) -> ManifestInput:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -143,9 +144,14 @@ def progress(job: Job) -> Progress:
     )
 
 
-def by_mark(mark_id: str) -> Job | None:
-    """The job whose output carries this invisible id, 16 hex digits; of any tenant, for provenance."""
-    return Job.objects.filter(mark_id=mark_id.lower()).first()
+def by_mark(mark_id: str, *, rather: Collection[uuid.UUID] = ()) -> Job | None:
+    """The job whose output carries this invisible id, 16 hex digits; of any tenant, for provenance.
+
+    An edited script and the video it takes sentences from carry one id: then the one of ``rather``, or the
+    newest.
+    """
+    found = list(Job.objects.filter(mark_id=mark_id.lower()).order_by("-created"))
+    return next((job for job in found if job.pk in rather), found[0] if found else None)
 
 
 def by_output(sha256: str) -> Job | None:

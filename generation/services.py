@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,8 +100,10 @@ def upload_picture(stream: BinaryIO, *, by: Actor) -> Media:
     return _taken_in(stream, kinds=("image",), by=by)
 
 
-def submit(request: JobRequest, *, by: Actor) -> Job:
+def submit(request: JobRequest, *, by: Actor, attach: Callable[[Job], None] | None = None) -> Job:
     """Ask for a generation. What rows can tell is answered at once, the rest by a worker.
+
+    ``attach`` writes rows that belong to an admitted job, in its transaction; when it fails there is no job.
 
     Raises:
         RoleError: the actor may not request generations.
@@ -116,6 +118,8 @@ def submit(request: JobRequest, *, by: Actor) -> Job:
     with transaction.atomic():
         job.save(force_insert=True)
         if assessment.decision.admitted:
+            if attach is not None:
+                attach(job)
             queueing.send_on_commit("admit", str(job.pk))
         else:
             transitions.mark_refused(job, transitions.refusal(assessment.decision.reasons))

@@ -21,10 +21,9 @@ from audit.events import Actor, GateDecided
 from consent import selectors as consents
 from consent.answers import PerformerTemplate
 from consent.errors import ConsentError
-from generation import blobs
+from generation import blobs, performances
 from generation.engine.errors import EngineError
 from generation.engine.faces.models import FaceModels
-from generation.engine.media.decode import frames_at
 from generation.engine.media.info import MediaInfo
 from generation.errors import GateError
 from generation.gate import authority, footage, people
@@ -33,6 +32,7 @@ from generation.gate.footage import FaceBox, Sighting
 from generation.gate.permit import InputClaim, LicenceClaim
 from generation.gate.rules import ADMIT, SUBMIT, Decision, Facts, Policy, decide, models_compare
 from generation.models import PERMITTED_STATES, Job
+from generation.presenter.errors import PackageError
 
 log = logging.getLogger(__name__)
 
@@ -236,12 +236,10 @@ def _with_faces(job: Job, facts: Facts, *, models: FaceModels, now: datetime) ->
         if info is None or models_compare(facts, now):
             return facts, None
         times_s = footage.sample_times(info.duration_s, _scene_starts(info))
-        shown = frames_at(blobs.store().path(job.media.sha256), info, times_s)
+        shown = performances.pictures(job.media, info, times_s)
         eyes = footage.ModelEyes(models)
-        sighting = footage.look(
-            (frame.picture for frame in shown), eyes, performers=performers, blocked=blocked, bands=bands
-        )
-    except (ConsentError, EngineError, GateError) as error:
+        sighting = footage.look(shown, eyes, performers=performers, blocked=blocked, bands=bands)
+    except (ConsentError, EngineError, GateError, PackageError) as error:
         log.warning("Job %s: the footage could not be compared: %s", job.id, error)
         return facts, None
     seen = {name: getattr(sighting, name) for name in _SEEN}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +24,18 @@ class Performance:
     shapes: Curves
     motion: Motion
     cues: Sequence[Cue] = ()
+
+    def part(self, first: int, frames: int, *, fps: float) -> Performance:
+        """Some frames of it, their times counted from the first."""
+        kept = slice(first, first + frames)
+        earlier = first / fps
+        cues = [replace(cue, start_s=cue.start_s - earlier, end_s=cue.end_s - earlier) for cue in self.cues]
+        shown = tuple(cue for cue in cues if cue.end_s > 0 and cue.start_s * fps < frames)
+        return Performance(self.shapes[kept], self.motion.part(kept), shown)
+
+    def at_rest(self) -> Performance:
+        """One frame of nobody moving."""
+        return Performance(np.zeros_like(self.shapes[:1]), self.motion.part(slice(0, 1)).at_rest())
 
 
 class DrivingEngine(Protocol):

@@ -211,6 +211,20 @@ class FilmError(PresenterError):
     hint = "See whether the disk is full; then submit the job again."
 
 
+class PackageError(PresenterError):
+    """A stored performance is damaged or of another version."""
+
+    code = "performance_unreadable"
+    hint = "Submit the script again."
+
+
+class SpliceError(PresenterError):
+    """Frames of an earlier video cannot be taken over."""
+
+    code = "splice_failed"
+    hint = "Submit the script again without naming the earlier video."
+
+
 class SyncUnmeasuredError(PresenterError):
     """The finished file cannot be measured, so it does not go out."""
 

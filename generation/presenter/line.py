@@ -5,6 +5,7 @@ Nothing here asks whether it may: whoever calls it holds a permit for this face,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,9 +122,12 @@ def perform(spoken: Spoken, *, subtitles: bool = True, fps: int = FPS) -> Perfor
     """Articulation and motion of every frame; motion is each sentence's own."""
     frames = len(spoken.shapes)
     parts = []
-    for at, (segment, speech) in enumerate(zip(spoken.script.segments, spoken.sentences, strict=True)):
+    times_said: Counter[str] = Counter()  # a sentence moves alike wherever it stands, but not twice alike
+    for segment, speech in zip(spoken.script.segments, spoken.sentences, strict=True):
         count = round(speech.duration_s * fps)
-        parts.append(motion(speech, seed=seed_of(f"{at}:{segment.spoken}"), fps=fps, frames=count))
+        seed = seed_of(f"{times_said[segment.spoken]}:{segment.spoken}")
+        times_said[segment.spoken] += 1
+        parts.append(motion(speech, seed=seed, fps=fps, frames=count))
     moved = joined_motion(parts)
     if len(moved) != frames:
         raise AssertionError(f"{len(moved)} frames of motion for {frames} of speech")

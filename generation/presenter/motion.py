@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ BLINK = (0.5, 1.0, 1.0, 0.7, 0.35, 0.1)
 BLINK_EVERY_S = (2.2, 4.8)
 BLINK_OFF_ENDS_S = 0.24
 FADE_S = 0.4
+SETTLED_S = 0.28
+"""At the end of a sentence nobody moves any more:
+there the next one's frames begin (``package.LEAD_FRAMES``)."""
 SWAY_DEG = ((0.55, 0.17), (0.30, 0.41))  # amplitude, Hz
 SHIFT_PX, NOD_PX = (3.0, 2.0), 4.0  # of a picture 1080 lines tall
 LINES = 1080
@@ -42,6 +45,14 @@ class Motion:
     def __len__(self) -> int:
         return len(self.blink)
 
+    def part(self, frames: slice) -> Motion:
+        """Some frames of it."""
+        return Motion(*(getattr(self, each.name)[frames] for each in fields(self)))
+
+    def at_rest(self) -> Motion:
+        """As many frames in which nothing moves."""
+        return Motion(*(np.zeros_like(getattr(self, each.name)) for each in fields(self)))
+
 
 def seed_of(text: str) -> int:
     """A sentence's own seed."""
@@ -53,7 +64,7 @@ def motion(speech: Speech, *, seed: int, fps: float, frames: int) -> Motion:
     chance = np.random.Generator(np.random.PCG64(seed))
     time = np.arange(frames) / fps
     length = frames / fps
-    fade = np.clip(np.minimum(time, length - time) / FADE_S, 0, 1)
+    fade = np.clip(np.minimum(time, length - SETTLED_S - time) / FADE_S, 0, 1)
     fade = fade * fade * (3 - 2 * fade)
     phase = chance.uniform(0, 2 * np.pi, 4)
     roll = sum(

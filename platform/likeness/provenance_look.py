@@ -88,16 +88,25 @@ def _named(found: Detection, *, sha256: str, tenant: str | None) -> dict[str, Jo
     exact = _mine(jobs.by_output(sha256), tenant)
     if exact is not None:
         named["sha256"] = exact
+    labelled: Job | None = None
+    says_ours = found.label.state is AigcState.PRESENT and _ours(found)
+    if says_ours and found.label.label is not None:
+        labelled = _mine(jobs.by_id(found.label.label.produce_id), tenant)
+    rather = [job.pk for job in (exact, labelled) if job is not None]
+
+    def marked(mark_id: int) -> Job | None:
+        return _mine(jobs.by_mark(hex16(mark_id) or "", rather=rather), tenant)
+
     if found.c2pa.state is C2paState.TRUSTED and found.c2pa.mark_id is not None:
-        named["c2pa"] = _mine(jobs.by_mark(hex16(found.c2pa.mark_id) or ""), tenant)
+        named["c2pa"] = marked(found.c2pa.mark_id)
     if found.mark.mark_id is not None:
-        named["invisible"] = _mine(jobs.by_mark(hex16(found.mark.mark_id) or ""), tenant)
+        named["invisible"] = marked(found.mark.mark_id)
     # A second mark in one sound names another output, whoever put it there.
     for at, mark_id in enumerate([found.sound.mark_id, *found.sound.others]):
         if mark_id is not None:
-            named["sound" if not at else f"sound.{at}"] = _mine(jobs.by_mark(hex16(mark_id) or ""), tenant)
-    if found.label.state is AigcState.PRESENT and found.label.label is not None and _ours(found):
-        named["aigc"] = _mine(jobs.by_id(found.label.label.produce_id), tenant)
+            named["sound" if not at else f"sound.{at}"] = marked(mark_id)
+    if says_ours and found.label.label is not None:
+        named["aigc"] = labelled
     return named
 
 

@@ -1,0 +1,193 @@
+"""A chunk of a performance: the performer's portrait gets the licensed face once, and is then driven.
+
+- The portrait is looked at, judged and replaced exactly as a frame of footage is: tracked, guarded, swapped.
+  What the scene adds around it is looked at too, composed as the viewer will see it, before any face is
+  changed.
+- From there on every pixel of a face comes from the swapped portrait: warps, subtitles and a drawn inner
+  mouth bring in nobody. Every ``LOOK_EVERY`` frames that is looked at again.
+- Each frame is marked just before it is encoded, as every frame of every job is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from generation import delivery, marking, performances, staging
+from generation.engine.chunk import FaceSwapper, Likeness, PipelineSettings
+from generation.engine.errors import GuardAbortError, NoFaceError
+from generation.engine.faces.models import FaceModels
+from generation.engine.faces.track import Track, Tracker
+from generation.engine.media.colour import from_planes
+from generation.engine.media.encode import open_writer
+from generation.engine.media.info import MediaInfo
+from generation.engine.pipeline import ask
+from generation.engine.types import Action, ChunkReport, Finish, Guard, Image, Planes, Progress
+from generation.errors import PermitError
+from generation.gate import authority
+from generation.gate.gallery import is_strong
+from generation.models import Job, Presentation
+from generation.presenter.avatar import swapped_plate
+from generation.presenter.driving import Performance
+from generation.presenter.errors import SpliceError
+from generation.presenter.overlay import Scene
+from generation.presenter.package import Package
+from generation.presenter.scene import Plate
+from generation.presenter.spans import Span
+from generation.presenter.splice import take
+
+LOOK_EVERY = 50
+"""Frames between two looks at what is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the worker brings: engine parts that know faces, and what follows each frame."""
+
+    models: FaceModels
+    swapper: FaceSwapper
+    likeness: Likeness
+    guard: Guard
+    finish: Finish
+    progress: Progress
+    settings: PipelineSettings
+
+
+def render(job: Job, span: Span, out: Path, parts: Parts) -> ChunkReport:
+    """Write one span of a performance to ``out`` and report on it.
+
+    Raises:
+        GuardAbortError: a face in the portrait or in the scene may not be there.
+        RefusedError: the performer's release does not allow it any more.
+        PermitError: the performance is not of the portrait that was admitted.
+        PresenterError: it cannot be drawn.
+        MediaError: it cannot be written.
+        CancelledError: whatever ``progress`` raises stops the pass.
+    """
+    package = performances.package_of(job.media)
+    began_s = time.process_time()
+    scene, plate = _set(job, package)
+    report = ChunkReport()
+    avatar = _avatar(scene, plate, package.performance, parts, report)
+    engine = staging.engine_of(scene)
+    performance = package.performance.part(span.first_frame, span.frames, fps=package.fps)
+    drawn = engine.frames(avatar, scene.layout, performance, fps=package.fps)
+    _write(drawn, package, span, out, MediaInfo.from_record(job.media.info), parts, report)
+    report.stage_ms = {"process": round(1000 * (time.process_time() - began_s) / max(1, report.frames), 3)}
+    return report
+
+
+def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
+    """Write one span from the delivered video that this one revises, with what was seen in it.
+
+    Raises:
+        SpliceError: this job revises none.
+        WithdrawnError, JobStateError, NotFoundError: the earlier video may not be used any more.
+        SpliceError: it does not hold the frames.
+    """
+    earlier = job.revises
+    if earlier is None:
+        raise SpliceError(f"Job {job.id} revises no earlier video.")
+    fps = int(MediaInfo.from_record(job.media.info).rate)
+    first = span.taken_from or 0
+    take(delivery.output_path(earlier), out, first=first, frames=span.frames, start=span.first_frame, fps=fps)
+    marking.take_track(
+        delivery.content_path(earlier),
+        out,
+        from_s=first / fps,
+        to_s=(first + span.frames) / fps,
+        start_s=span.first_frame / fps,
+    )
+    report = ChunkReport(frames=span.frames, detections=span.frames, swapped=span.frames, tracks=1)
+    report.similarity = list(earlier.report["similarity"][:1])
+    report.notes.append(f"{span.frames} frames were taken over from job {earlier.id}.")
+    return report
+
+
+def _set(job: Job, package: Package) -> tuple[Scene, Plate]:
+    """The scene, and the portrait that the package names, as its performer's release allows now."""
+    row = Presentation.objects.get(job=job)
+    scene = staging.scene_of(row)
+    portrait, picture = staging.portrait_of(row, use=authority.use_of(job))
+    if portrait != package.performer or dict(package.scene) != row.scene:
+        raise PermitError("inputs", "the portrait or the scene changed after the admission")
+    return scene, staging.plate_of(picture, scene.layout)
+
+
+def _avatar(scene: Scene, plate: Plate, performance: Performance, parts: Parts, report: ChunkReport) -> Plate:
+    """The plate with the licensed face on it, once the guard has seen the scene and the plate.
+
+    Raises:
+        GuardAbortError: it does not let the face be replaced, or knows another one.
+        NoFaceError: nothing was replaced.
+    """
+    composed = staging.at_rest(scene, plate, performance)
+    _looked_at(composed, parts, report)
+    picture = plate.picture.copy()
+    swapped = 0
+    for track in _looked_at(picture, parts, report):
+        swapped += parts.swapper.swap(picture, track.mesh).strength > 0
+    if swapped != 1:
+        raise NoFaceError(f"The licensed face was put onto {swapped} faces of the portrait instead of one.")
+    avatar = swapped_plate(plate, picture, parts.models)
+    made = parts.likeness.embedder.embed(avatar.picture, avatar.mesh)
+    report.similarity.append(round(made.distance(parts.likeness.source), 4))
+    report.tracks = swapped
+    return avatar
+
+
+def _looked_at(picture: Image, parts: Parts, report: ChunkReport) -> list[Track]:
+    """The followed faces of a single picture; the guard allowed each to be replaced.
+
+    Raises:
+        GuardAbortError: a face may not be there, or a followed one may not be replaced.
+    """
+    tracker = Tracker(parts.models, 1.0)
+    tracks = tracker.update(picture, 0, 0.0)
+    faces = tracker.frame_faces(0, 0.0)
+    verdicts = ask(parts.guard, faces, tracks)
+    report.detections += len(faces.faces)
+    report.embedded += tracker.embedded
+    kept = [track for track in tracks if verdicts[track.id].action is not Action.SWAP]
+    if kept:
+        raise GuardAbortError(verdicts[kept[0].id].code or "performer.no_release", frame=0)
+    return list(tracks)
+
+
+def _write(
+    drawn: Iterator[Planes],
+    package: Package,
+    span: Span,
+    out: Path,
+    info: MediaInfo,
+    parts: Parts,
+    report: ChunkReport,
+) -> None:
+    keys = frozenset(span.keys)
+    with open_writer(out, info=info, settings=parts.settings.encode) as writer:
+        for planes in drawn:
+            index = span.first_frame + report.frames
+            if report.frames % LOOK_EVERY == 0:
+                _look_again(planes, parts, index)
+            parts.finish(planes, index, index / package.fps)
+            writer.write(planes, index, key=index in keys)
+            report.frames += 1
+            if report.frames % parts.settings.progress_frames == 0 or report.frames == span.frames:
+                parts.progress(report.frames, span.frames)
+    report.swapped = report.frames
+
+
+def _look_again(planes: Planes, parts: Parts, index: int) -> None:
+    """Make sure that a drawn frame shows exactly one face.
+
+    Raises:
+        GuardAbortError: it shows more, or none.
+    """
+    picture = from_planes(planes)
+    found = parts.models.detector.detect(picture)
+    width = picture.shape[1]
+    strong = [face for face in found if is_strong(face.score, face.width_px, frame_width_px=width)]
+    if len(strong) != 1:
+        raise GuardAbortError("coverage.incomplete", frame=index)

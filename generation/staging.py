@@ -1,0 +1,103 @@
+"""What a presentation is drawn with: its scene, its performer's licensed portrait as a plate, its engine."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from consent import selectors as consents
+from consent.licence import Use
+from generation import loaded, templating
+from generation.engine.look.matte import Matting
+from generation.engine.media.colour import from_planes
+from generation.engine.media.image import decode_image
+from generation.engine.types import Image
+from generation.engine.weights.registry import load_registry
+from generation.errors import PresentInvalidError, RefusedError
+from generation.models import Presentation
+from generation.presenter.driving import DrivingEngine, Performance, PuppetEngine
+from generation.presenter.line import FPS, make_plate
+from generation.presenter.overlay import Overlaid, Scene
+from generation.presenter.package import Portrait
+from generation.presenter.scene import SIZES, Layout, Plate
+
+CALLED = {"landscape": (1920, 1080), "portrait": (1080, 1920), "square": (1080, 1080), "preview": (1280, 720)}
+
+
+def layout_of(format_name: str, colour: str) -> Layout:
+    """The scene that a format and a background colour name.
+
+    Raises:
+        PresentInvalidError: the format or the colour is not known.
+    """
+    if format_name not in CALLED:
+        known = ", ".join(SIZES)
+        raise PresentInvalidError(f"There is no format {format_name[:20]!r}.", fields={"format": [known]})
+    match = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", colour)
+    if match is None:
+        raise PresentInvalidError("A colour is # and six digits.", fields={"colour": ["Such as #3c6e96."]})
+    width, height = CALLED[format_name]
+    red, green, blue = (int(part, 16) for part in match.groups())
+    # an upright frame holds a person larger than a wide one: the head stays where viewers look
+    share = 0.8 if height > width else 1.0
+    return Layout(width_px=width, height_px=height, height_share=share, colour=(blue, green, red))
+
+
+def scene_of(row: Presentation) -> Scene:
+    """How the video looks: as its template says, or as the request did."""
+    if "template" in row.scene:
+        return templating.scene_for(row)
+    layout = layout_of(row.scene["format"], row.scene["colour"])
+    return Scene(layout, subtitles=bool(row.scene["subtitles"]))
+
+
+def engine_of(scene: Scene) -> DrivingEngine:
+    """What draws the frames of a scene."""
+    return Overlaid(PuppetEngine(scene.background), scene.overlays)
+
+
+def portrait_of(row: Presentation, *, use: Use) -> tuple[Portrait, Image]:
+    """The performer's licensed portrait, opened under the release that allows this use now.
+
+    Raises:
+        RefusedError: no release does.
+        ConsentError: the portrait is gone.
+    """
+    people = consents.performers(tenant=row.tenant, use=use, now=timezone.now())
+    release = next((each for each in people if each.identity_id == row.performer_id), None)
+    if release is None:
+        raise RefusedError(
+            "The performer's release does not allow it.",
+            job=str(row.id),
+            code="performer.no_release",
+            reasons=("performer.no_release",),
+        )
+    source = consents.licensed_source(row.performer_id, tenant=row.tenant)
+    data = consents.open_portrait(source.portrait_id, tenant=row.tenant, purpose_consent=release.consent_id)
+    return Portrait(row.performer_id, source.portrait_id, source.sha256), decode_image(data)
+
+
+def plate_of(picture: Image, layout: Layout) -> Plate:
+    """A portrait at output size.
+
+    Raises:
+        PlateRejectedError: it cannot be driven.
+    """
+    return make_plate(picture, layout=layout, models=loaded.face_models(), matting=matting())
+
+
+def at_rest(scene: Scene, plate: Plate, performance: Performance) -> Image:
+    """(h, w, 3) uint8 BGR: the scene while nobody moves and nobody has begun to speak."""
+    still = performance.at_rest()
+    planes = next(iter(engine_of(scene).frames(plate, scene.layout, still, fps=FPS)))
+    return from_planes(planes)
+
+
+@lru_cache(maxsize=1)
+def matting() -> Matting:
+    """The segmentation network of this worker process."""
+    return Matting(load_registry().entry("selfie"), weights_dir=Path(settings.LIKENESS_WEIGHTS))
