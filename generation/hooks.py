@@ -194,6 +194,23 @@ def variants_ended(row: VariantSet, *, state: str) -> None:
     _tell(row.tenant, f"variants.{state}", told, row.callback)
 
 
+def template_fell_back(row: Presentation, *, name: str, problem: str) -> None:
+    """Another version of a template was used than the one in use; in the same transaction."""
+    links = {
+        "template": reverse("api-template", args=[name]),
+        "presentation": reverse("api-presentation", args=[row.client_id]),
+    }
+    told = {"template": name, "state": "fell_back", "code": problem, "links": links}
+    _tell(row.tenant, "template.fell_back", told, {})
+
+
+def trial_failed(tenant: str, *, name: str, version: int, code: str) -> None:
+    """A version of a template did not pass its trial; in the same transaction."""
+    links = {"template": reverse("api-template", args=[name])}
+    told = {"template": name, "version": version, "state": "failed", "code": code, "links": links}
+    _tell(tenant, "template.trial_failed", told, {})
+
+
 def deliver(delivery_id: uuid.UUID) -> None:
     """Send a message once, if it is due and nobody else is at it, and write down what became of it."""
     row = _claim(delivery_id)

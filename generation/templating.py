@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from audit import services as audit
 from audit.events import SYSTEM, Actor, TemplateActivated, TemplateFellBack, TemplateRolledBack
-from generation import blobs, queueing
+from generation import blobs, hooks, queueing
 from generation.engine.media.image import decode_image
 from generation.errors import NotFoundError, RoleError, TemplateStateError, TemplateUnusableError
 from generation.gate import text as gate
@@ -32,7 +32,8 @@ from generation.models import Media, Presentation, SceneTemplate, TemplateVersio
 from generation.presenter import templates
 from generation.presenter.errors import TemplateInvalidError
 from generation.presenter.overlay import Scene, scene_of
-from generation.presenter.templates import Filled
+from generation.presenter.scene import Layout
+from generation.presenter.templates import Filled, Kind
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,22 @@ class Pinned:
     def as_record(self) -> dict[str, Any]:
         """JSON-ready."""
         return asdict(self) | {"variables": dict(self.variables)}
+
+
+class Pin(Protocol):
+    """Finds the version that a use of a template gets."""
+
+    def __call__(self, use: TemplateUse, *, tenant: str) -> Pinned:
+        """See ``pin`` and ``pin_to_look``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A variable of a template as somebody fills it in; ``sample`` is such a value, empty for a picture."""
+
+    name: str
+    kind: Kind
+    sample: str
 
 
 def draft(name: str, document: Mapping[str, Any], *, by: Actor) -> TemplateVersion:
@@ -186,9 +203,45 @@ def pin(use: TemplateUse, *, tenant: str) -> Pinned:
         TemplateUnusableError: no version passes its checks.
     """
     row = find(use.name, tenant=tenant)
-    wanted = _version(row, use.version) if use.version else row.active
-    if wanted is None or wanted.state != VersionState.APPROVED:
+    return _pinned(row, _wanted(row, use.version, states=(VersionState.APPROVED,)), use, tenant=tenant)
+
+
+def pin_to_look(use: TemplateUse, *, tenant: str) -> Pinned:
+    """What ``pin`` gives, for a preview: a version that is named needs only to have passed its trial.
+
+    Raises:
+        NotFoundError, TemplateInvalidError, TemplateUnusableError: as ``pin``.
+    """
+    row = find(use.name, tenant=tenant)
+    states = (VersionState.READY, VersionState.APPROVED)
+    return _pinned(row, _wanted(row, use.version, states=states), use, tenant=tenant)
+
+
+def form_of(name: str, version: int = 0, *, tenant: str) -> tuple[Field, ...]:
+    """The variables that a use of the template fills in; ``version`` 0: of the one in use.
+
+    Raises:
+        NotFoundError: no such template or version in this tenant.
+        TemplateUnusableError: the version cannot be read any more.
+    """
+    row = find(name, tenant=tenant)
+    wanted = _wanted(row, version, states=(VersionState.READY, VersionState.APPROVED))
+    try:
+        template = templates.read(wanted.document)
+    except TemplateInvalidError:
+        raise TemplateUnusableError(f"Version {wanted.number} of {name} cannot be read.") from None
+    samples = templates.samples(template, image="")
+    return tuple(Field(each, kind, samples[each]) for each, kind in sorted(template.variables.items()))
+
+
+def _wanted(row: SceneTemplate, number: int, *, states: Iterable[str]) -> TemplateVersion:
+    wanted = _version(row, number) if number else row.active
+    if wanted is None or wanted.state not in states:
         raise NotFoundError("There is no such template in use.")
+    return wanted
+
+
+def _pinned(row: SceneTemplate, wanted: TemplateVersion, use: TemplateUse, *, tenant: str) -> Pinned:
     problem = problem_of(wanted)
     values = dict(use.variables)
     chosen = wanted if not problem else _last_good(row, values, but=wanted, named=bool(use.version))
@@ -214,10 +267,19 @@ def script_of(pinned: Pinned, script: str, *, markup: bool, tenant: str) -> str:
 
 def reasons_against(pinned: Pinned, *, tenant: str) -> tuple[str, ...]:
     """What the gate holds against the words of the lower third."""
-    version = _version(find(pinned.name, tenant=tenant), pinned.version)
-    filled = templates.fill(templates.read(version.document), pinned.variables)
+    filled = filled_of(pinned, tenant=tenant)
     hits = gate.screen(" ".join(templates.lines_of(filled)), lexicon=gate.built_in())
     return tuple(dict.fromkeys(hit.code if hit.outcome is Outcome.REFUSE else "text.review" for hit in hits))
+
+
+def filled_of(pinned: Pinned, *, tenant: str) -> Filled:
+    """The pinned version with its values.
+
+    Raises:
+        NotFoundError: it is gone.
+    """
+    version = _version(find(pinned.name, tenant=tenant), pinned.version)
+    return templates.fill(templates.read(version.document), pinned.variables)
 
 
 def format_of(pinned: Pinned, *, tenant: str) -> dict[str, Any]:
@@ -268,6 +330,7 @@ def note_fallback(row: Presentation, record: Mapping[str, Any]) -> None:
         "Template %s: version %s fails its checks (%s); version %s is used for presentation %s.",
         *(record["name"], record["wanted"], record["problem"], record["version"], row.id),
     )
+    hooks.template_fell_back(row, name=record["name"], problem=record["problem"])
     audit.append(
         TemplateFellBack(
             template=record["name"],
@@ -281,8 +344,8 @@ def note_fallback(row: Presentation, record: Mapping[str, Any]) -> None:
     )
 
 
-def scene(filled: Filled, *, tenant: str) -> Scene:
-    """The scene of a filled template, with its pictures.
+def scene(filled: Filled, *, tenant: str, layout: Layout | None = None) -> Scene:
+    """The scene of a filled template, with its pictures; ``layout``: another size than the template's.
 
     Raises:
         SceneError: it does not go into the frame.
@@ -293,7 +356,7 @@ def scene(filled: Filled, *, tenant: str) -> Scene:
             return np.full((360, 640, 3), 128, np.uint8)
         return _picture(sha256, tenant=tenant)
 
-    return scene_of(filled, pictures=picture)
+    return scene_of(filled, pictures=picture, layout=layout)
 
 
 def _picture(sha256: str, *, tenant: str) -> npt.NDArray[np.uint8]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from generation import loaded, performing, templating
+from generation import hooks, loaded, performing, templating
 from generation.engine.media.image import decode_image
 from generation.engine.media.probe import probe
 from generation.engine.weights.registry import load_samples
@@ -61,8 +61,12 @@ def try_version(version_id: uuid.UUID) -> None:
         told = str(error) if code else "Something failed in the worker."
         trial = {"code": str(code or "internal"), "message": told}
     state = VersionState.FAILED if trial["code"] else VersionState.READY
-    waiting = TemplateVersion.objects.filter(pk=version_id, state=VersionState.TRYING)
-    waiting.update(state=state, trial=trial, touched=timezone.now())
+    with transaction.atomic():
+        waiting = TemplateVersion.objects.filter(pk=version_id, state=VersionState.TRYING)
+        ended = waiting.update(state=state, trial=trial, touched=timezone.now())
+        if ended and trial["code"]:
+            name, tenant = version.template.name, version.template.tenant
+            hooks.trial_failed(tenant, name=name, version=version.number, code=trial["code"])
 
 
 def _measured(version: TemplateVersion) -> SyncReport:

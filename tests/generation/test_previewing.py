@@ -8,6 +8,7 @@ import time
 import wave
 from dataclasses import replace
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from audit import selectors as log
 from audit.leaf import KeyKind
 from consent import selectors as consent_rows
 from consent import services as consents
-from generation import performing, previewing
+from generation import performing, presenting, previewing, services, templating
 from generation.engine.media.colour import to_planes
 from generation.engine.media.image import decode_image
 from generation.errors import (
@@ -28,10 +29,13 @@ from generation.errors import (
     RefusedError,
     RoleError,
 )
-from generation.models import Presentation
-from generation.presenter.errors import PresenterError
+from generation.models import Presentation, TemplateVersion, VersionState
+from generation.presenter.errors import PresenterError, TemplateInvalidError
+from generation.presenter.scene import Layout, Plate
 from generation.presenting import PresentRequest
+from generation.templating import TemplateUse
 from tests.generation import fakes
+from tests.generation.presenter.tones import ToneEngine
 from watermark.metadata import read_label
 from watermark.visible import DEFAULT_TEXT, Label, Look, Place
 
@@ -210,3 +214,107 @@ def test_a_script_is_heard_and_seen_and_nothing_is_kept(
     with pytest.raises(RefusedError):
         previewing.see(request, by=by)
     assert not previewing._plates
+
+
+# ---- with a template
+
+LOOK = {
+    "format": "preview",
+    "title": "{{name}}",
+    "line": "余额{{sum}}",
+    "variables": {"name": "text", "sum": "amount"},
+}
+FILLED = (("name", "王女士"), ("sum", "1234.56"))
+
+
+def look(quick: Any, changes: dict[str, Any] | None = None) -> int:
+    """A version that passed its trial."""
+    made = templating.draft("balance", {**LOOK, **(changes or {})}, by=quick.by["operator"])
+    TemplateVersion.objects.filter(pk=made.pk).update(state=VersionState.READY)
+    return made.number
+
+
+@pytest.fixture
+def templated(cast: PresentRequest, quick: Any) -> PresentRequest:
+    look(quick)
+    templating.approve("balance", 1, by=quick.by["business"])
+    return replace(
+        cast, script="您好，{{name}}，余额{{sum}}。", template=TemplateUse("balance", variables=FILLED)
+    )
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A performer without a portrait, who hums."""
+
+    def ready(request: Any, layout: Layout, release: Any, *, by: Any) -> Any:
+        small = previewing._small(layout)
+        picture = np.full((small.height_px, small.width_px // 2, 3), 90, np.uint8)
+        plate = Plate(picture, np.full(picture.shape[:2], 0.5, np.float32), np.zeros((468, 3), np.float32))
+        puppet = SimpleNamespace(frame=lambda _shape: picture)
+        return previewing._Ready(plate, puppet, small, 0.0)  # type: ignore[arg-type]  a puppet of a test
+
+    monkeypatch.setattr(previewing, "_ready", ready)
+    monkeypatch.setattr(performing, "speech_engine", lambda *_: ToneEngine())
+
+
+@BOTH
+def test_a_template_that_does_not_fit_has_no_preview(
+    preview: Any, templated: PresentRequest, quick: Any
+) -> None:
+    for use, error in (
+        (TemplateUse("nothing"), NotFoundError),
+        (TemplateUse("balance", version=7, variables=FILLED), NotFoundError),
+        (TemplateUse("balance"), TemplateInvalidError),
+        (TemplateUse("balance", variables=(*FILLED, ("more", "x"))), TemplateInvalidError),
+        (TemplateUse("balance", variables=(("name", "王"), ("sum", "1,5"))), TemplateInvalidError),
+        (None, TemplateInvalidError),
+    ):
+        with pytest.raises(error):
+            preview(replace(templated, template=use), by=quick.by["requester"])
+    promise = TemplateUse("balance", variables=(("name", "保本保息"), ("sum", "1")))
+    with pytest.raises(RefusedError) as raised:
+        preview(replace(templated, script="您好。", template=promise), by=quick.by["requester"])
+    assert raised.value.reasons == ("text.promise",)
+
+
+def test_a_preview_shows_the_look_of_its_template(
+    templated: PresentRequest, drawn: None, quick: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = quick.by["requester"]
+    with_third = decode_image(previewing.see(templated, by=by))
+    bare = decode_image(previewing.see(replace(templated, script="您好。", template=None), by=by))
+    number = look(quick, {"title": "", "line": "", "format": "portrait", "colour": "#ffffff"})
+    use = TemplateUse("balance", version=number, variables=FILLED)
+    tall = decode_image(previewing.see(replace(templated, template=use), by=by))
+
+    third = (slice(200, 280), slice(20, 200))  # left, above the subtitles
+    assert np.abs(with_third[third].astype(int) - bare[third]).max() > 100
+    assert tall.shape[0] > tall.shape[1]
+    assert tall[300:320, :20].mean() > 200  # white behind the person
+    with pytest.raises(NotFoundError):  # it may be looked at, but not used: nobody has approved it
+        presenting.present(replace(templated, template=use), client_id="one", by=by)
+    assert [
+        (each.name, each.kind.value) for each in templating.form_of("balance", number, tenant="demo")
+    ] == [
+        ("name", "text"),
+        ("sum", "amount"),
+    ]
+
+
+def test_a_stranger_on_a_templates_picture_has_no_preview(
+    templated: PresentRequest, drawn: None, quick: Any
+) -> None:
+    by = quick.by["requester"]
+    for colour, reason in ((fakes.GREY, "performer.no_release"), (fakes.NOBODY, ""), (fakes.GREEN, "")):
+        data = fakes.portrait(colour)
+        media = services.upload(io.BytesIO(data), by=by)
+        use = TemplateUse("balance", version=look(quick, {"background": media.sha256}), variables=FILLED)
+        asked = replace(templated, template=use)
+        if not reason:  # nobody, or somebody who released it
+            assert previewing.see(asked, by=by)
+            continue
+        with pytest.raises(RefusedError) as raised:
+            previewing.see(asked, by=by)
+        assert raised.value.reasons == (reason,)
+        assert decisions(templated.identity_id)[-1]["reasons"] == [reason]
