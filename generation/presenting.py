@@ -43,10 +43,10 @@ from generation.models import OPEN_STATES, Presentation, PresentationState
 from generation.presenter.cast import voices_of
 from generation.presenter.errors import PresenterError
 from generation.presenter.normalise import Language
-from generation.presenter.scene import SIZES, Layout
 from generation.presenter.script import Kind, Script, read
 from generation.presenter.templates import require_no_places
 from generation.presenter.voices import VoiceEntry
+from generation.staging import layout_of
 from generation.templating import Pin, Pinned
 
 OPERATION = "lip_sync"
@@ -54,7 +54,6 @@ POLICY, POLICY_VERSION = "script", 1
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{3,64}")
 SECONDS_A_CHARACTER = {Language.ZH: 0.28, Language.EN: 0.085}
 """Of spoken text, at the usual rate: for the first estimate, before anything is said."""
-CALLED = {"landscape": (1920, 1080), "portrait": (1080, 1920), "square": (1080, 1080), "preview": (1280, 720)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,8 @@ class PresentRequest:
     callback: hooks.Callback | None = None
     template: templating.TemplateUse | None = None
     """Decides about format, colour and subtitles when it is given."""
+    revises: str = ""
+    """Client id of an earlier presentation, whose unchanged sentences are taken over where that may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def present(request: PresentRequest, *, client_id: str, by: Actor) -> Presentati
     Raises:
         RoleError: the actor may not request generations.
         PresentInvalidError, PresenterError: the request or its script cannot be used; nothing is kept.
-        NotFoundError: no such identity in this tenant.
+        NotFoundError: no such identity, or no such presentation to revise, in this tenant.
         ClientIdTakenError: this id belongs to another request.
         CallbackRefusedError: the address to be told is not called.
         TemplateUnusableError: no version of the template passes its checks.
@@ -192,25 +193,6 @@ def _stop(row: Presentation) -> bool:
     if stopped:
         hooks.presentation_ended(row)
     return bool(stopped)
-
-
-def layout_of(format_name: str, colour: str) -> Layout:
-    """The scene that a format and a background colour name.
-
-    Raises:
-        PresentInvalidError: the format or the colour is not known.
-    """
-    if format_name not in CALLED:
-        known = ", ".join(SIZES)
-        raise PresentInvalidError(f"There is no format {format_name[:20]!r}.", fields={"format": [known]})
-    match = re.fullmatch(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", colour)
-    if match is None:
-        raise PresentInvalidError("A colour is # and six digits.", fields={"colour": ["Such as #3c6e96."]})
-    width, height = CALLED[format_name]
-    red, green, blue = (int(part, 16) for part in match.groups())
-    # an upright frame holds a person larger than a wide one: the head stays where viewers look
-    share = 0.8 if height > width else 1.0
-    return Layout(width_px=width, height_px=height, height_share=share, colour=(blue, green, red))
 
 
 def reasons_against(request: PresentRequest, reviewed: Reviewed, *, tenant: str) -> tuple[str, ...]:
@@ -303,6 +285,7 @@ def _write(
         product=request.product,
         nonce=secrets.token_hex(16),
         callback=hooks.require(request.callback, tenant=by.tenant),
+        revises=selectors.presentation(request.revises, tenant=by.tenant) if request.revises else None,
         hits=[asdict(hit) for hit in reviewed.hits],
     )
     if reasons:
