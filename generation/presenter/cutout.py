@@ -5,7 +5,7 @@ Converting and blending colours again for every frame costs four times as much a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ Rectangle = tuple[int, int, int, int]
 SURE = 0.98
 """From this cover on a pixel is the person's alone and moves with the picture."""
 COVER = 3  # the channel
+BAND = 96
+"""Rows that are turned at a time, each band no wider than the person is there."""
 FAINT = 24
 """Below this cover, of 255, a colour divided by it is mostly rounding, and nobody sees it."""
 
@@ -44,6 +46,7 @@ class Cutout:
         self._whole[..., COVER] = cover
         self._half = np.zeros((cover.shape[0] // 2, cover.shape[1] // 2, 4), np.uint8)
         self._half[..., COVER] = _halved(cover)
+        self._edges = _edges(cover)
         self._draw((0, 0, cover.shape[1], cover.shape[0]))
         shifted = [(x0 + left, y0, x1 + left, y1) for x0, y0, x1, y1 in moving]
         self._moving = [_even(each, width, height) for each in shifted]
@@ -69,11 +72,12 @@ class Cutout:
 
     def onto(self, out: Planes, box: Rectangle, *, turn: npt.NDArray[np.float64]) -> None:
         """Lay the person over what stands in an even box of a frame; ``turn``: (2, 3) from picture to box."""
-        x0, y0, x1, y1 = box
-        whole, half = self._turned(turn, box)
-        _lay(out.y[y0:y1, x0:x1], whole, 0)
-        for at, plane in enumerate((out.u, out.v)):
-            _lay(plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], half, at)
+        for part in self._bands(turn, box):
+            x0, y0, x1, y1 = part
+            whole, half = self._turned(turn - [[0, 0, x0 - box[0]], [0, 0, y0 - box[1]]], part)
+            _lay(out.y[y0:y1, x0:x1], whole, 0)
+            for at, plane in enumerate((out.u, out.v)):
+                _lay(plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], half, at)
 
     def alone(self, out: Planes, box: Rectangle, *, turn: npt.NDArray[np.float64]) -> None:
         """Put the person's own colours and cover into an even box of a frame that has a cover plane.
@@ -90,6 +94,22 @@ class Cutout:
         for at, plane in enumerate((out.u, out.v)):
             _set(plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], half, at)
 
+    def _bands(self, turn: npt.NDArray[np.float64], box: Rectangle) -> Iterator[Rectangle]:
+        """Even parts of the frame's box that hold all of the person, as it is turned."""
+        turn = turn @ np.array([[1, 0, -self._left], [0, 1, 0], [0, 0, 1]])
+        back, wide = cv2.invertAffineTransform(turn), box[2] - box[0]
+        for top in range(0, box[3] - box[1], BAND):
+            tall = min(BAND, box[3] - box[1] - top)
+            ends = np.array([(x, y, 1) for x in (0, wide) for y in (top - 2, top + tall + 2)])
+            rows = (ends @ back[1]).clip(0, len(self._edges) - 1)
+            first, last = int(rows.min()), int(np.ceil(rows.max())) + 1
+            left, right = self._edges[first:last, 0].min(), self._edges[first:last, 1].max()
+            across = np.array([(x, y, 1) for x in (left, right) for y in (first, last)]) @ turn[0]
+            x0 = max(0, int(across.min()) - 4) // 2 * 2
+            x1 = min(wide, (int(np.ceil(across.max())) + 5) // 2 * 2)
+            if left < right and x0 < x1:
+                yield box[0] + x0, box[1] + top, box[0] + x1, box[1] + top + tall
+
     def _turned(self, turn: npt.NDArray[np.float64], box: Rectangle) -> tuple[Image, Image]:
         """What stands in the box, and the same at half the size."""
         x0, y0, x1, y1 = box
@@ -98,6 +118,14 @@ class Cutout:
         half_turn = np.column_stack([turn[:, :2], (turn[:, :2] @ (0.5, 0.5) + turn[:, 2] - 0.5) / 2])
         whole = _turned(self._whole, turn, (x1 - x0, y1 - y0))
         return whole, _turned(self._half, half_turn, ((x1 - x0) // 2, (y1 - y0) // 2))
+
+
+def _edges(cover: Plane) -> npt.NDArray[np.intp]:
+    """(h, 2): first and one beyond the last column of each row with any cover; the width and 0 if none."""
+    there = cover > 0
+    first = np.where(there.any(1), there.argmax(1), cover.shape[1])
+    last = np.where(there.any(1), cover.shape[1] - there[:, ::-1].argmax(1), 0)
+    return np.stack([first, last], 1)
 
 
 def _even(box: Rectangle, width: int, height: int) -> Rectangle:
