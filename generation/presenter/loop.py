@@ -34,8 +34,8 @@ from generation.presenter.puppet.geometry import eye_centres
 
 FADE = 6
 """Frames in which the end turns into the beginning."""
-SHORTEST_S = 5.0
-"""A shorter loop is seen as one."""
+SHORTEST_S, SHORTEST = 5.0, 0.6
+"""Seconds, and share of the clip: a shorter loop is seen as one."""
 SEAM_MAX = 0.05
 """Eye distances between both sides of the seam; more is seen as a ghost in the fade."""
 NEARLY = 1.25  # a seam this much worse than the best is as good: the picture around the face decides
@@ -183,7 +183,7 @@ def find_seam(study: Study, *, fps: int) -> Seam:
     unit = _unit(study.meshes)
     marks = _apart(study.meshes[:, :, :2].reshape(len(study.meshes), -1) / unit) / study.meshes.shape[1]
     looks = _apart(study.thumbs.reshape(len(study.thumbs), -1)) / study.thumbs[0].size
-    shortest = min(round(SHORTEST_S * fps), max(2 * FADE, len(marks) // 2))
+    shortest = max(round(SHORTEST_S * fps), round(SHORTEST * len(marks)))
     distance, look = (np.sqrt(_windowed(each)) for each in (marks, looks))  # row and column: the first frames
     starts = np.arange(len(distance))
     distance[starts[None, :] - starts[:, None] < shortest] = np.inf
