@@ -73,7 +73,8 @@ def backdrop(layout: Layout, picture: Image | None = None) -> Image:
     columns = 1 - 0.12 * np.linspace(-1, 1, width, dtype=np.float32)[None, :, None] ** 2
     flat = np.array(layout.colour, np.float32) * rows * columns
     # a little noise: eight bits would show the slow gradient as bands
-    noise = np.random.Generator(np.random.PCG64(1)).normal(0, 0.6, flat.shape[:2]).astype(np.float32)
+    patch = np.random.Generator(np.random.PCG64(1)).normal(0, 0.6, (256, 256)).astype(np.float32)
+    noise = np.tile(patch, (height // 256 + 1, width // 256 + 1))[:height, :width]
     return np.asarray(np.clip(flat + noise[..., None] + 0.5, 0, 255), np.uint8)
 
 

@@ -20,10 +20,11 @@ Floats = npt.NDArray[np.float32]
 _STRANGE = 2.4  # robust deviations from the cheeks: horn and metal lie above, skin and grey hair at 1 to 2
 _RIM_SHARE = 0.5  # of an eye's columns with something strange over the lid: less is lashes
 _BEYOND, _OVER, _UNDER = 0.025, 0.015, 0.05  # face widths that an arm is looked for about the temple
-_FILL_PX = 5.0  # inpainting radius, for a face 320 px wide
+_FILL_WIDTH, _FILL_PX = 200.0, 3.0  # face's width at which holes are filled in; radius there
 _DOWN, _FINE, _STRAND = 0.11, 0.012, 24.0  # face widths; grey levels
 _SHUT = 0.08  # inner lips' height by the mouth's width: below it they touch
 _SEAM_WIDE, _SEAM_DARK, _SEAM_SOFT = 0.011, 0.55, 0.16  # of the mouth's width; of the light
+_CORNER_FLOOR = 0.72  # of the light about a corner of the mouth
 _TEMPLES = ((33, 70, 127), (263, 300, 356))  # outer corner of the eye, end of the brow, edge of the face
 
 
@@ -33,7 +34,11 @@ def take_off_spectacles(picture: Image, mesh: Points) -> bool:
     ``picture``: (h, w, 3) uint8 BGR; ``mesh``: (468, 3) of the one who wears them.
     """
     width = face_width(mesh)
-    strange = _strange(picture, mesh)
+    low = np.maximum(np.floor(mesh[:, :2].min(0) - 0.1 * width).astype(int), 0)
+    high = np.ceil(mesh[:, :2].max(0) + 0.1 * width).astype(int)
+    picture = picture[low[1] : high[1], low[0] : high[0]]  # a view: what is filled in is filled in outside
+    mesh = mesh - np.array([*low, 0], np.float32)
+    strange = _strange(picture, mesh) if picture.size else None
     if strange is None or not _rimmed(strange, mesh):
         return False
     shape = picture.shape[:2]
@@ -58,7 +63,11 @@ def _fill(picture: Image, found: Plane, width: float) -> None:
     pad = round(_DOWN * width) + 8
     rows, columns = (slice(max(0, at - pad), at + size + pad) for at, size in ((y, tall), (x, wide)))
     part, hole = picture[rows, columns], found[rows, columns]
-    filled = cv2.inpaint(part, hole, max(2.0, _FILL_PX * width / 320), cv2.INPAINT_TELEA).astype(np.float32)
+    ratio, size = min(1.0, _FILL_WIDTH / width), part.shape[1::-1]
+    less = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+    small, gap = cv2.resize(part, less, interpolation=cv2.INTER_AREA), cv2.resize(hole * np.uint8(255), less)
+    filled = cv2.inpaint(small, (gap > 0).astype(np.uint8), _FILL_PX, cv2.INPAINT_TELEA)
+    filled = np.asarray(cv2.resize(filled, size), np.float32)
     own = part.astype(np.float32)
     fine = np.clip(own - cv2.GaussianBlur(own, (0, 0), _FINE * width), -_STRAND, _STRAND)
     fine[cv2.dilate(hole, square(3)) > 0] = 0
@@ -91,6 +100,7 @@ def shade_seam(picture: Image, mesh: Points) -> None:
     pad = int(0.1 * wide) + 2
     x0, y0 = np.maximum(np.floor(line.min(0)).astype(int) - pad, 0)
     part = picture[y0 : int(line[:, 1].max()) + pad, x0 : int(line[:, 0].max()) + pad]
+    _lighten_corners(part, line[[0, -1]] - [x0, y0], 0.09 * wide)
     away = np.full(part.shape[:2], 255, np.uint8)
     cv2.polylines(away, [fixed_point(line - [x0, y0])], False, 0, 1, cv2.LINE_AA, 4)
     far = cv2.distanceTransform((away > 127).astype(np.uint8), cv2.DIST_L2, 5)
@@ -103,6 +113,18 @@ def shade_seam(picture: Image, mesh: Points) -> None:
     shade = cv2.GaussianBlur(1 - np.maximum(deep, wider), (0, 0), 0.7)[..., None]
     # what lies deeper gets less blue and green: skin scatters red
     part[:] = np.rint(part * np.asarray(shade, np.float32) ** np.array([1.15, 1.15, 0.8], np.float32))
+
+
+def _lighten_corners(part: Image, corners: Points, reach: float) -> None:
+    """Take the dark dots out of the corners, in place: an open smile, pressed together, leaves them."""
+    side = int(2 * reach) | 1
+    floor = np.asarray(cv2.medianBlur(part, min(side, 31)) * np.float32(_CORNER_FLOOR))
+    near = np.zeros(part.shape[:2], np.float32)
+    for corner in corners:
+        cv2.circle(near, np.round(corner).astype(int).tolist(), int(reach), 1.0, -1)
+    weight = cv2.GaussianBlur(near, (0, 0), max(1.0, reach / 4))[..., None]
+    lit = np.maximum(part, floor)
+    part[:] = np.rint(part + (lit - part) * weight)
 
 
 def _strange(picture: Image, mesh: Points) -> npt.NDArray[np.bool_] | None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from generation.engine.types import Image
 from generation.presenter.puppet.geometry import LOWER_INNER, UPPER_INNER, Face
 from generation.presenter.puppet.lips import JAW_DROP, LOWER_DROP
-from generation.presenter.visemes import JAW, LOWER_LIP, TONGUE, UPPER_LIP
+from generation.presenter.visemes import JAW, LOWER_LIP, PUCKER, TONGUE, UPPER_LIP
 
 Floats = npt.NDArray[np.float32]
 CAVITY, UPPER, LOWER, TONGUE_COLOUR = (28, 24, 62), (206, 222, 232), (176, 196, 206), (92, 86, 168)  # BGR
@@ -70,7 +70,10 @@ class Mouth:
         out = self._over(self._cavity, self._tongue, seam + drop - 0.20 * unit - raised)
         shown = float(np.clip((jaw - 0.10) / 0.25, 0, 1)) * 0.9
         out = self._over(out, self._lower, seam + drop - 0.135 * unit, shown)
-        return self._over(out, self._upper, seam - 0.118 * unit - 0.02 * unit * float(shape[UPPER_LIP]))
+        # rounded lips come forward and hide the teeth
+        hidden = 0.075 * max(float(shape[PUCKER]), 0.0)
+        up = 0.118 + 0.02 * float(shape[UPPER_LIP]) + hidden
+        return self._over(out, self._upper, seam - up * unit)
 
     def _over(self, below: Floats, part: _Part, down_px: float, gain: float = 1.0) -> Floats:
         shift = np.array([[1, 0, 0], [0, 1, down_px]], np.float32)
