@@ -87,6 +87,6 @@ def test_parameters_on_top_of_the_preset_reach_the_encoder(info: MediaInfo, tmp_
     found = encoded(tmp_path / "out.mp4", info, keys={7}, settings=settings).read_bytes()
 
     said = found[found.index(b"x264 - core") :]
-    for option in (b"me=dia", b"subme=1", b"weightp=0", b"b_adapt=0", b"open_gop=0"):
+    for option in (b"me=dia", b"subme=1", b"weightp=0", b"b_adapt=0", b"b_pyramid=0", b"open_gop=0"):
         assert option in said[:2000]
     assert idr_frames(tmp_path / "out.mp4") == {0, 7}
