@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from generation import performances
 from generation.engine.chunk import PipelineSettings
 from generation.engine.media.chunks import ChunkSpan, plan_chunks
 from generation.engine.media.colour import to_planes
-from generation.engine.media.encode import EncodeSettings
+from generation.engine.media.encode import STILL_SCENE, EncodeSettings
 from generation.engine.media.info import MediaInfo
 from generation.engine.types import Planes
 from generation.marking import MarkPlan, measure_strength
@@ -62,9 +63,12 @@ def marks(
     return measure_strength(planes, size_px=info.output_size_px, carrier=carrier, label=label)
 
 
-def pipeline_settings(mode: str) -> PipelineSettings:
-    """The engine's settings of a mode."""
-    return PipelineSettings(encode=MODES[mode])
+def pipeline_settings(mode: str, *, performed: bool = False) -> PipelineSettings:
+    """The engine's settings of a mode; ``performed``: a person who speaks before a still camera."""
+    encode = MODES[mode]
+    if performed:  # the slower presets find no more in a picture that stands still
+        encode = replace(encode, preset="veryfast", params=STILL_SCENE)
+    return PipelineSettings(encode=encode)
 
 
 def _few_planes(media: Media, info: MediaInfo) -> list[Planes]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generation import delivery, marking, performances, staging
-from generation.engine.chunk import FaceSwapper, Likeness, PipelineSettings
+from generation.engine.chunk import Likeness, PipelineSettings, StillSwapper
 from generation.engine.errors import GuardAbortError, NoFaceError
 from generation.engine.faces.models import FaceModels
 from generation.engine.faces.track import Track, Tracker
@@ -47,7 +47,7 @@ class Parts:
     """What the worker brings: engine parts that know faces, and what follows each frame."""
 
     models: FaceModels
-    swapper: FaceSwapper
+    swapper: StillSwapper
     likeness: Likeness
     guard: Guard
     finish: Finish
@@ -128,7 +128,7 @@ def _avatar(scene: Scene, plate: Plate, performance: Performance, parts: Parts, 
     picture = plate.picture.copy()
     swapped = 0
     for track in _looked_at(picture, parts, report):
-        swapped += parts.swapper.swap(picture, track.mesh).strength > 0
+        swapped += parts.swapper.swap_still(picture, track.mesh).strength > 0
     if swapped != 1:
         raise NoFaceError(f"The licensed face was put onto {swapped} faces of the portrait instead of one.")
     avatar = swapped_plate(plate, picture, parts.models)

@@ -202,7 +202,7 @@ def _process(
         guard=guard,
         finish=finish,
         progress=Heartbeat(claim, permit, guard, lease=lease, models=models),
-        settings=planner.pipeline_settings(job.mode),
+        settings=planner.pipeline_settings(job.mode, performed=performed),
     )
     report = rendering.render(job, span, claim.out, parts) if performed else _footage(claim, parts)
     finish.write_track(claim.out)

@@ -102,6 +102,13 @@ class FaceSwapper(Protocol):
         """Changes the frame in place, inside the face's region only."""
 
 
+class StillSwapper(FaceSwapper, Protocol):
+    """A swapper that takes more time and care over a picture which is to be driven."""
+
+    def swap_still(self, frame: Image, mesh: Points) -> SwapOutcome:
+        """Changes the picture in place."""
+
+
 class FaceEmbedder(Protocol):
     """Makes identity vectors."""
 
