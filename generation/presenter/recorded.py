@@ -10,11 +10,11 @@ Measured on renderings of eSpeak NG in other voices, rates and pitches (tests); 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import gcd
+from pathlib import Path
 
 import av
 import numpy as np
@@ -22,16 +22,17 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from scipy.signal import resample_poly
 
+from generation.engine.media.sounds import DEMUXERS, kind_of_sound
 from generation.presenter import warping
 from generation.presenter.errors import RecordingError
-from generation.presenter.script import Script
+from generation.presenter.script import Script, Segment
 from generation.presenter.speech import Pcm, Phone, Speech, SpeechEngine, Timing, Voice, Word, check, joined
 from generation.presenter.warping import HOP_S, WINDOW_S
 
 NAME = "recording"
 RATE = 48_000
-SIZE_MAX = 1 << 26
-SECONDS_MAX = 600.0
+SIZE_MAX = 1 << 29
+SECONDS_MAX = 1800.0
 CLIPPED_MAX = 0.001
 LEVEL_MIN_DB = -35.0
 """Of the loud tenth of the frames; below it nothing was recorded but the room."""
@@ -45,7 +46,6 @@ TRACTS = (0.88, 1.0, 1.14, 1.28)
 PAUSE_MIN_S = 0.06
 """A shorter gap between two words is part of the sounds around it."""
 PHONE_MIN_S = 0.01
-_KINDS = {b"RIFF": "wav", b"ID3": "mp3", b"\xff\xfb": "mp3", b"\xff\xf3": "mp3", b"\xff\xf2": "mp3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +77,20 @@ class _Match:
     worst_s: float
 
 
-def decoded(data: bytes) -> Pcm:
-    """The sound of a WAV, MP3 or M4A file, mono at 48,000 Hz.
+def decoded(path: Path) -> Pcm:
+    """The sound of a WAV, FLAC, MP3, M4A or Opus file, mono at 48,000 Hz.
 
     Raises:
         RecordingError: of another kind, damaged, too large or too long.
     """
-    kind = next((kind for head, kind in _KINDS.items() if data.startswith(head)), "")
-    kind = "mov" if data[4:8] == b"ftyp" else kind
-    if not kind or len(data) > SIZE_MAX:
-        raise RecordingError("A recording is a WAV, MP3 or M4A file of at most 64 MiB.")
+    with path.open("rb") as file:
+        kind = DEMUXERS.get(kind_of_sound(file.read(16)), "")
+    if not kind or path.stat().st_size > SIZE_MAX:
+        raise RecordingError("A recording is a WAV, FLAC, MP3, M4A or Opus file of at most 512 MiB.")
     parts: list[Pcm] = []
+    options = {"protocol_whitelist": "file"}
     try:
-        with av.open(io.BytesIO(data), "r", format=kind, options={"protocol_whitelist": ""}) as opened:
+        with av.open(f"file:{path.absolute()}", "r", format=kind, options=options) as opened:
             if not opened.streams.audio:
                 raise RecordingError("The file has no sound.")
             resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
@@ -106,6 +107,32 @@ def decoded(data: bytes) -> Pcm:
     if not parts:
         raise RecordingError("The file has no sound.")
     return np.concatenate(parts)
+
+
+class RecordedEngine:
+    """A ``SpeechEngine`` for one script and its recording: each sentence as the person said it."""
+
+    name = NAME
+    deterministic = True
+
+    def __init__(self, script: Script, pcm: Pcm, *, reference: SpeechEngine) -> None:
+        self._script, self._pcm, self._reference = script, pcm, reference
+        self._said: dict[int, Speech] = {}
+
+    def synthesize(self, segment: Segment, *, voice: Voice) -> Speech:
+        """See ``SpeechEngine``.
+
+        Raises:
+            RecordingError: the recording cannot be used, or does not say the script.
+        """
+        if not self._said:
+            aligned = align(self._script, self._pcm, engine=self._reference, voice=voice)
+            places = (each.start for each in self._script.segments)
+            self._said = dict(zip(places, aligned.sentences, strict=True))
+        found = self._said.get(segment.start)
+        if found is None:
+            raise RecordingError("The recording does not have this sentence.")
+        return found
 
 
 def align(script: Script, pcm: Pcm, *, engine: SpeechEngine, voice: Voice, fps: int = 25) -> Aligned:
@@ -135,7 +162,7 @@ def _pcm(frame: AudioFrame) -> Pcm:
 
 def _require_clean(pcm: Pcm) -> float:
     """How far speech is above the room, in dB, once the recording is known to be fit for use."""
-    clipped = float(np.mean(np.abs(pcm.astype(np.int32)) >= 32_700)) if len(pcm) else 0.0
+    clipped = float(np.mean((pcm >= 32_700) | (pcm <= -32_700))) if len(pcm) else 0.0
     if clipped > CLIPPED_MAX:
         raise RecordingError(f"The recording is clipped: {clipped:.1%}.", measured={"clipped": clipped})
     sound = warping.analyse(_at(pcm, RATE))
@@ -151,7 +178,7 @@ def _require_clean(pcm: Pcm) -> float:
     return noise_db
 
 
-def _match(signal: npt.NDArray[np.float64], reference: warping.Features) -> _Match:
+def _match(signal: warping.Signal, reference: warping.Features) -> _Match:
     """The best warp over the scales of the vocal tract; its worst second against chance."""
     tried = []
     for tract in TRACTS:
@@ -173,10 +200,11 @@ def _match(signal: npt.NDArray[np.float64], reference: warping.Features) -> _Mat
     return _Match(warped.path, begin_s, float(local[worst]), begin_s + worst * HOP_S)
 
 
-def _at(pcm: Pcm, rate: int) -> npt.NDArray[np.float64]:
+def _at(pcm: Pcm, rate: int) -> warping.Signal:
     common = gcd(rate, warping.RATE)
-    plain = pcm.astype(np.float64) / 32768
-    return np.asarray(resample_poly(plain, warping.RATE // common, rate // common))
+    plain = pcm.astype(np.float32)
+    plain /= 32768
+    return np.asarray(resample_poly(plain, warping.RATE // common, rate // common), np.float32)
 
 
 def _reference(said: Sequence[Speech]) -> tuple[list[_Unit], warping.Features]:

@@ -7,7 +7,9 @@ Davis and Mermelstein 1980 (cepstra); Sakoe and Chiba 1978 (warping).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,11 @@ BAND_S = 8.0
 """How far the recording may run ahead of, or behind, its share of all speech."""
 LOUDNESS_WEIGHT = 1.5
 
+BLOCK = 6000
+"""Frames that are analysed at a time."""
+
+Signal = npt.NDArray[np.float32]
+"""(n,) at 16,000 Hz, full scale 1."""
 Features = npt.NDArray[np.float32]
 """(frames, 25): cepstra, changes, loudness 0 to 1; all zero is silence."""
 
@@ -44,18 +51,21 @@ class Warp:
     costs: npt.NDArray[np.float64]
 
 
-def analyse(signal: npt.NDArray[np.float64], *, tract: float = 1.0) -> Sound:
+def analyse(signal: Signal, *, tract: float = 1.0) -> Sound:
     """``signal``: (n,) at 16,000 Hz, -1 to 1; ``tract``: how much higher its resonances lie."""
     padded = np.pad(signal, (0, max(0, WINDOW - len(signal))))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
-    level = 10 * np.log10(np.mean(np.square(frames), axis=1) + 1e-10)
+    level = _by_blocks(padded, lambda frames: 10 * np.log10(np.mean(np.square(frames), axis=1) + 1e-10))
     top, floor = np.percentile(level, 95), np.percentile(level, 5)
     low = max(top - 40, min(floor + 6, top - 20))
     presence = np.clip((level - low) / 12, 0, 1)
-    sharper = np.append(padded[:1], padded[1:] - 0.97 * padded[:-1])  # the usual pre-emphasis
-    windowed = np.lib.stride_tricks.sliding_window_view(sharper, WINDOW)[::HOP] * np.hanning(WINDOW)
-    power = np.abs(np.fft.rfft(windowed, BINS, axis=1)) ** 2
-    cepstra = dct(np.log(power @ _mel(tract).T + 1e-8), type=2, axis=1, norm="ortho")[:, 1 : CEPSTRA + 1]
+    sharper = np.append(padded[:1], padded[1:] - np.float32(0.97) * padded[:-1])  # the usual pre-emphasis
+    window, mel = np.hanning(WINDOW), _mel(tract).T
+
+    def cepstra_of(frames: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        power = np.abs(np.fft.rfft(frames * window, BINS, axis=1)) ** 2
+        return np.asarray(dct(np.log(power @ mel + 1e-8), type=2, axis=1, norm="ortho")[:, 1 : CEPSTRA + 1])
+
+    cepstra = _by_blocks(sharper, cepstra_of)
     both = np.hstack([cepstra, _changes(cepstra)])
     speech = presence > 0.5
     chosen = both[speech] if speech.any() else both
@@ -64,21 +74,30 @@ def analyse(signal: npt.NDArray[np.float64], *, tract: float = 1.0) -> Sound:
     return Sound(np.hstack(columns).astype(np.float32), level, presence)
 
 
+def _by_blocks(
+    signal: Signal, of: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
+    """What a function gives of all frames, a minute at a time: half an hour of spectra would be gigabytes."""
+    frames = np.lib.stride_tricks.sliding_window_view(signal, WINDOW)[::HOP]
+    parts = [of(frames[at : at + BLOCK].astype(np.float64)) for at in range(0, len(frames), BLOCK)]
+    return np.concatenate(parts)
+
+
 def warp(recorded: Features, reference: Features) -> Warp:
     """The cheapest way through the reference, one step a recorded frame, from its beginning to its end."""
     count, width = len(recorded), len(reference)
     lows, band = _band(recorded, reference)
     norms = np.sum(np.square(reference), axis=1)
     back = np.zeros((count, band), np.int8)
-    costs = np.full((count, band), np.inf, np.float32)
     total = np.full(band, np.inf)
     for at in range(count):
         low = lows[at]
         there = min(band, width - low)
         own = norms[low : low + there] - 2 * (reference[low : low + there] @ recorded[at])
-        costs[at, :there] = np.sqrt(np.maximum(own + recorded[at] @ recorded[at], 0))
+        costs = np.full(band, np.inf, np.float32)
+        costs[:there] = np.sqrt(np.maximum(own + recorded[at] @ recorded[at], 0))
         if at == 0:
-            total[: STEP_MAX + 1] = costs[at, : STEP_MAX + 1]
+            total[: STEP_MAX + 1] = costs[: STEP_MAX + 1]
             continue
         shift = low - lows[at - 1]
         before = np.concatenate([np.full(STEP_MAX, np.inf), total, np.full(shift + 1, np.inf)])
@@ -86,8 +105,11 @@ def warp(recorded: Features, reference: Features) -> Warp:
             [before[STEP_MAX + shift - step :][:band] for step in range(STEP_MAX + 1)]
         )  # row: how many reference frames were passed
         back[at] = steps.argmin(0)
-        total = steps.min(0) + costs[at]
-    return _walked(back, costs, lows, last=width - 1)
+        total = steps.min(0) + costs
+    path = _walked(back, lows, last=width - 1)
+    # only along the way: all costs of half an hour would be a gigabyte
+    found = np.linalg.norm(recorded.astype(np.float64) - reference[path], axis=1)
+    return Warp(path, found)
 
 
 def _band(recorded: Features, reference: Features) -> tuple[npt.NDArray[np.int64], int]:
@@ -100,17 +122,14 @@ def _band(recorded: Features, reference: Features) -> tuple[npt.NDArray[np.int64
     return np.maximum.accumulate(lows).astype(np.int64), band
 
 
-def _walked(
-    back: npt.NDArray[np.int8], costs: npt.NDArray[np.float32], lows: npt.NDArray[np.int64], *, last: int
-) -> Warp:
+def _walked(back: npt.NDArray[np.int8], lows: npt.NDArray[np.int64], *, last: int) -> npt.NDArray[np.int64]:
     path = np.zeros(len(back), np.int64)
     place = last
     for at in range(len(back) - 1, -1, -1):
         column = min(max(place - lows[at], 0), back.shape[1] - 1)
         path[at] = lows[at] + column
         place = int(path[at]) - int(back[at, column])
-    found = costs[np.arange(len(path)), path - lows].astype(np.float64)
-    return Warp(path, found)
+    return path
 
 
 def _changes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,8 +1,9 @@
 """The first decode of a foreign file, in a child process with hard limits.
 
-``scan`` starts ``python -m generation.engine.media.guarded`` and waits; the child limits its own memory, CPU
-time, open files and core dumps before it imports the decoder, and answers with one JSON document. Whatever
-happens to it (killed, out of memory, out of time) is an error that says so: no answer means refused.
+``scan`` and ``scan_sound`` start ``python -m generation.engine.media.guarded`` and wait; the child limits
+its own memory, CPU time, open files and core dumps before it imports the decoder, and answers with one JSON
+document. Whatever happens to it (killed, out of memory, out of time) is an error that says so: no answer
+means refused.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from generation.engine import errors
 from generation.engine.errors import MediaError, TooLargeError, UnreadableMediaError, UnsupportedMediaError
 from generation.engine.media.info import MediaInfo, MediaLimits
+from generation.engine.media.sounds import SoundInfo, SoundLimits
 
 MEMORY_BYTES = 600 << 20  # refuses a frame of 8192 x 8192 early; a 4K file needs about 300 MB
 CPU_S = 20
@@ -33,6 +35,20 @@ def scan(path: Path, container: str, limits: MediaLimits) -> MediaInfo:
         MediaError: as the child says, or because the child ended without an answer.
     """
     request = {"path": str(path.absolute()), "container": container, "limits": asdict(limits)}
+    return MediaInfo.from_record(_asked(request))
+
+
+def scan_sound(path: Path, kind: str, limits: SoundLimits) -> SoundInfo:
+    """What ``hearing.scan_sound`` finds, asked of a limited child.
+
+    Raises:
+        MediaError: as the child says, or because the child ended without an answer.
+    """
+    request = {"path": str(path.absolute()), "sound": kind, "limits": asdict(limits)}
+    return SoundInfo.from_record(_asked(request))
+
+
+def _asked(request: dict[str, Any]) -> dict[str, Any]:
     try:
         child = subprocess.run(
             [sys.executable, "-m", "generation.engine.media.guarded"],
@@ -41,7 +57,10 @@ def scan(path: Path, container: str, limits: MediaLimits) -> MediaInfo:
             text=True,
             timeout=WALL_S,
             cwd=ROOT,
-            env={"LANG": "C.UTF-8"},  # no address or key of the platform is in reach of a decoder
+            env={
+                "LANG": "C.UTF-8",
+                "OPENBLAS_NUM_THREADS": "1",
+            },  # no address or key of the platform is in reach of a decoder
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -49,7 +68,7 @@ def scan(path: Path, container: str, limits: MediaLimits) -> MediaInfo:
     return _answer(child)
 
 
-def _answer(child: subprocess.CompletedProcess[str]) -> MediaInfo:
+def _answer(child: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(child.stdout)
     except ValueError:
@@ -58,7 +77,8 @@ def _answer(child: subprocess.CompletedProcess[str]) -> MediaInfo:
             f"(status {child.returncode})."
         ) from None
     if "info" in answer:
-        return MediaInfo.from_record(answer["info"])
+        info: dict[str, Any] = answer["info"]
+        return info
     if answer["error"] == "TooLargeError":
         raise TooLargeError(answer["what"], value=answer["value"], limit=answer["limit"])
     kind = {c.__name__: c for c in (UnreadableMediaError, UnsupportedMediaError)}.get(
@@ -80,10 +100,8 @@ def _limit() -> None:
 
 
 def _serve(request: dict[str, Any]) -> dict[str, Any]:
-    from generation.engine.media.scan import scan_video  # after the limits, and never in the parent
-
     try:
-        info = scan_video(Path(request["path"]), request["container"], MediaLimits(**request["limits"]))
+        info = _scanned(Path(request["path"]), request)
     except TooLargeError as error:
         return {"error": "TooLargeError", "what": error.what, "value": error.value, "limit": error.limit}
     except errors.EngineError as error:
@@ -91,6 +109,17 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         return {"error": "UnreadableMediaError", "message": "The file needs too much memory to decode."}
     return {"info": info.as_record()}
+
+
+def _scanned(path: Path, request: dict[str, Any]) -> MediaInfo | SoundInfo:
+    # after the limits, and never in the parent
+    if "sound" in request:
+        from generation.engine.media import hearing
+
+        return hearing.scan_sound(path, request["sound"], SoundLimits(**request["limits"]))
+    from generation.engine.media import scan
+
+    return scan.scan_video(path, request["container"], MediaLimits(**request["limits"]))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import av
@@ -18,9 +18,9 @@ from generation.presenter import espeak, recorded
 from generation.presenter.cast import at_rate
 from generation.presenter.errors import RecordingError
 from generation.presenter.espeak import EspeakEngine
-from generation.presenter.line import assemble
+from generation.presenter.line import assemble, speak
 from generation.presenter.normalise import Language
-from generation.presenter.recorded import RATE, Aligned, align, decoded
+from generation.presenter.recorded import RATE, Aligned, RecordedEngine, align, decoded
 from generation.presenter.script import Kind, Run, Script, read
 from generation.presenter.speech import Speech, Timing, Voice, check, joined, padded, silence
 
@@ -215,11 +215,14 @@ def file_of(pcm: np.ndarray, kind: str, codec: str) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize(("kind", "codec"), [("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("ipod", "aac")])
-def test_wav_mp3_and_m4a_are_read(kind: str, codec: str, plain: Spoken) -> None:
+@pytest.mark.parametrize(
+    ("kind", "codec"),
+    [("wav", "pcm_s16le"), ("mp3", "libmp3lame"), ("ipod", "aac"), ("flac", "flac"), ("ogg", "libopus")],
+)
+def test_files_of_every_kind_are_read(kind: str, codec: str, plain: Spoken, tmp_path: Path) -> None:
     pcm = plain.truth.pcm[: 2 * RATE]
 
-    found = decoded(file_of(pcm, kind, codec))
+    found = decoded(stored(tmp_path, file_of(pcm, kind, codec)))
 
     assert len(found) == pytest.approx(len(pcm), abs=0.1 * RATE)
     assert np.sqrt(np.mean(found.astype(float) ** 2)) == pytest.approx(
@@ -227,14 +230,10 @@ def test_wav_mp3_and_m4a_are_read(kind: str, codec: str, plain: Spoken) -> None:
     )
 
 
-def long_wav() -> bytes:
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(1)
-        file.setframerate(8000)
-        file.writeframes(b"\x80" * 8000 * 601)
-    return out.getvalue()
+def stored(folder: Path, data: bytes) -> Path:
+    path = folder / "recording"
+    path.write_bytes(data)
+    return path
 
 
 @pytest.mark.parametrize(
@@ -242,17 +241,38 @@ def long_wav() -> bytes:
     [b"", b"RIFF", b"hello", b"\x00" * 100, b"ID3" + b"\x00" * 50, b"\x00\x00\x00\x18ftypM4A " + b"\x00" * 9],
     ids=repr,
 )
-def test_files_that_are_no_recordings_are_refused(data: bytes) -> None:
+def test_files_that_are_no_recordings_are_refused(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(RecordingError):
-        decoded(data)
+        decoded(stored(tmp_path, data))
 
 
-def test_a_playlist_or_a_reference_out_of_the_file_is_not_followed() -> None:
+def test_a_playlist_or_a_reference_out_of_the_file_is_not_followed(tmp_path: Path) -> None:
     for data in (b"#EXTM3U\nfile:///etc/passwd\n", b"ffconcat version 1.0\nfile /etc/passwd\n"):
         with pytest.raises(RecordingError):
-            decoded(data)
+            decoded(stored(tmp_path, data))
 
 
-def test_a_recording_of_more_than_ten_minutes_is_refused() -> None:
-    with pytest.raises(RecordingError, match="at most 600"):
-        decoded(long_wav())
+def test_a_recording_that_is_too_long_is_refused(
+    plain: Spoken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "SECONDS_MAX", 1.0)
+
+    with pytest.raises(RecordingError, match="at most 1 seconds"):
+        decoded(stored(tmp_path, file_of(plain.truth.pcm, "wav", "pcm_s16le")))
+
+
+# ---- as an engine
+
+
+def test_a_recording_speaks_its_script_and_nothing_else(engine: EspeakEngine, plain: Spoken) -> None:
+    spoken = speak(
+        plain.script, engine=RecordedEngine(plain.script, plain.truth.pcm, reference=engine), voice=VOICE
+    )
+    whole = joined(spoken.sentences)
+
+    assert len(whole.pcm) - len(plain.truth.pcm) < RATE // 25
+    np.testing.assert_array_equal(whole.pcm[: len(plain.truth.pcm)], plain.truth.pcm)
+    assert (whole.voice, whole.timing) == (VOICE, Timing.ALIGNED)
+    other = read("谢谢您的光临，祝您生活愉快。" * 3, language=Language.ZH)
+    with pytest.raises(RecordingError, match="does not say the script"):
+        speak(other, engine=RecordedEngine(other, plain.truth.pcm, reference=engine), voice=VOICE)
