@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -241,8 +241,20 @@ def report_of(job: Job) -> dict[str, Any]:
     total[remarking.RETRIES] = job.report.get(remarking.RETRIES, 0)
     total[remarking.READABLE] = True  # what could not be read back does not come here
     total["attempts"] = max(chunk.attempts for chunk in chunks) + total[remarking.RETRIES]
+    total["reused"] = _reused(chunks)
     total["alarms"] = alarms(total, review=job.report.get("review"))
     return total
+
+
+def _reused(chunks: Sequence[Chunk]) -> dict[str, int]:
+    """How many sentences and frames were taken over from an earlier video; empty when none were."""
+    taken = [chunk for chunk in chunks if chunk.plan.get("taken_from") is not None]
+    if not taken:
+        return {}
+    return {
+        "sentences": sum(len(chunk.plan["keys"]) for chunk in taken),
+        "frames": sum(chunk.frames for chunk in taken),
+    }
 
 
 def alarms(total: dict[str, Any], *, review: float | None) -> list[str]:

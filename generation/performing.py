@@ -19,6 +19,7 @@ from audit.events import Actor
 from consent.errors import ConsentError
 from consent.licence import Use
 from generation import (
+    backdrops,
     blobs,
     hooks,
     leases,
@@ -108,6 +109,7 @@ def _perform(row: Presentation, lease: Lease) -> None:
     _require_voices(row, voices, seconds=estimate_s)
     portrait, picture = staging.portrait_of(row, use=_use(row, seconds=estimate_s))
     plate = staging.plate_of(picture, scene.layout)
+    around = backdrops.require(row)
     _stage(row, lease, Stage.SPEECH)
     voice = voices[0].voice
     engine = Remembering(speech_engine(), _said_before(row))
@@ -124,7 +126,7 @@ def _perform(row: Presentation, lease: Lease) -> None:
         subtitles=scene.subtitles,
     )
     _stage(row, lease, Stage.HANDED)
-    _hand_over(row, spoken, package, voices)
+    _hand_over(row, spoken, package, voices, around)
 
 
 def _stage(row: Presentation, lease: Lease, stage: Stage) -> None:
@@ -174,7 +176,13 @@ def _use(row: Presentation, *, seconds: int) -> Use:
     return Use(OPERATION, row.purpose, row.channel, row.territory, row.language, seconds, row.product)
 
 
-def _hand_over(row: Presentation, spoken: Spoken, package: Package, voices: Sequence[VoiceEntry]) -> None:
+def _hand_over(
+    row: Presentation,
+    spoken: Spoken,
+    package: Package,
+    voices: Sequence[VoiceEntry],
+    around: Sequence[str],
+) -> None:
     """Store what belongs to the video, and ask for the generation as its requester."""
     by = Actor(row.requester, row.tenant, frozenset({"requester"}))
     media = performances.store(package, tenant=row.tenant, by=by.id)
@@ -201,22 +209,26 @@ def _hand_over(row: Presentation, spoken: Spoken, package: Package, voices: Sequ
         callback_id=row.client_id,
     )
     seconds = math.ceil(spoken.duration_s)
-    services.submit(request, by=by, attach=lambda job: _attach(row, job, voices, seconds=seconds))
+
+    def attach(job: Job) -> None:
+        relied = _require_voices(row, voices, seconds=seconds)
+        _attach(row, job, relied=(*relied, *around))
+
+    services.submit(request, by=by, attach=attach)
 
 
-def _attach(row: Presentation, job: Job, voices: Sequence[VoiceEntry], *, seconds: int) -> None:
-    """Write which job makes the video, and whose voices it stands on; in the job's own transaction.
+def _attach(row: Presentation, job: Job, *, relied: Sequence[str]) -> None:
+    """Write which job makes the video, and whose consents it also stands on; in the job's own transaction.
 
     Raises:
         AlreadyOverError: the presentation was stopped in between.
-        RefusedError: a voice's licence was withdrawn in between.
     """
     locked = Presentation.objects.select_for_update().get(pk=row.pk)
     if locked.state != PresentationState.DRIVING:
         raise AlreadyOverError(f"Presentation {row.id} was stopped.")
-    relied = _require_voices(row, voices, seconds=seconds)
     JobConsent.objects.bulk_create(
-        # what a voice lends is a performance: a revocation withdraws it, an erasure takes the footage
+        # what a voice or somebody in the background lends is a performance: a revocation withdraws it,
+        # an erasure takes the footage
         (JobConsent(job=job, consent_id=each, role=JobConsent.Role.PERFORMER) for each in relied),
         ignore_conflicts=True,
     )

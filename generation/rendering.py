@@ -30,7 +30,6 @@ from generation.gate import authority
 from generation.gate.gallery import is_strong
 from generation.models import Job, Presentation
 from generation.presenter.avatar import swapped_plate
-from generation.presenter.driving import Performance
 from generation.presenter.errors import SpliceError
 from generation.presenter.overlay import Scene
 from generation.presenter.package import Package
@@ -70,11 +69,13 @@ def render(job: Job, span: Span, out: Path, parts: Parts) -> ChunkReport:
     began_s = time.process_time()
     scene, plate = _set(job, package)
     report = ChunkReport()
-    avatar = _avatar(scene, plate, package.performance, parts, report)
+    seen = _looked_at(staging.at_rest(scene, plate, package.performance), parts, report)
+    avatar = _avatar(plate, parts, report)
     engine = staging.engine_of(scene)
     performance = package.performance.part(span.first_frame, span.frames, fps=package.fps)
     drawn = engine.frames(avatar, scene.layout, performance, fps=package.fps)
-    _write(drawn, package, span, out, MediaInfo.from_record(job.media.info), parts, report)
+    info = MediaInfo.from_record(job.media.info)
+    _write(drawn, package, span, out, info, parts, report, faces=len(seen))
     report.stage_ms = {"process": round(1000 * (time.process_time() - began_s) / max(1, report.frames), 3)}
     return report
 
@@ -116,15 +117,13 @@ def _set(job: Job, package: Package) -> tuple[Scene, Plate]:
     return scene, staging.plate_of(picture, scene.layout)
 
 
-def _avatar(scene: Scene, plate: Plate, performance: Performance, parts: Parts, report: ChunkReport) -> Plate:
-    """The plate with the licensed face on it, once the guard has seen the scene and the plate.
+def _avatar(plate: Plate, parts: Parts, report: ChunkReport) -> Plate:
+    """The plate with the licensed face on it, once the guard has seen it.
 
     Raises:
         GuardAbortError: it does not let the face be replaced, or knows another one.
         NoFaceError: nothing was replaced.
     """
-    composed = staging.at_rest(scene, plate, performance)
-    _looked_at(composed, parts, report)
     picture = plate.picture.copy()
     swapped = 0
     for track in _looked_at(picture, parts, report):
@@ -164,13 +163,15 @@ def _write(
     info: MediaInfo,
     parts: Parts,
     report: ChunkReport,
+    *,
+    faces: int,
 ) -> None:
     keys = frozenset(span.keys)
     with open_writer(out, info=info, settings=parts.settings.encode) as writer:
         for planes in drawn:
             index = span.first_frame + report.frames
             if report.frames % LOOK_EVERY == 0:
-                _look_again(planes, parts, index)
+                _look_again(planes, parts, index, faces=faces)
             parts.finish(planes, index, index / package.fps)
             writer.write(planes, index, key=index in keys)
             report.frames += 1
@@ -179,8 +180,8 @@ def _write(
     report.swapped = report.frames
 
 
-def _look_again(planes: Planes, parts: Parts, index: int) -> None:
-    """Make sure that a drawn frame shows exactly one face.
+def _look_again(planes: Planes, parts: Parts, index: int, *, faces: int) -> None:
+    """Make sure that a drawn frame shows a face, and no more of them than the guard has seen.
 
     Raises:
         GuardAbortError: it shows more, or none.
@@ -189,5 +190,5 @@ def _look_again(planes: Planes, parts: Parts, index: int) -> None:
     found = parts.models.detector.detect(picture)
     width = picture.shape[1]
     strong = [face for face in found if is_strong(face.score, face.width_px, frame_width_px=width)]
-    if len(strong) != 1:
+    if not 1 <= len(strong) <= faces:
         raise GuardAbortError("coverage.incomplete", frame=index)
