@@ -87,12 +87,13 @@ class Cutout:
         """
         if out.a is None:
             raise SceneError("The frame has no plane for the cover.")
-        x0, y0, x1, y1 = box
-        whole, half = self._turned(turn, box)
-        out.a[y0:y1, x0:x1] = cv2.extractChannel(whole, COVER)
-        _set(out.y[y0:y1, x0:x1], whole, 0)
-        for at, plane in enumerate((out.u, out.v)):
-            _set(plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], half, at)
+        for part in self._bands(turn, box):
+            x0, y0, x1, y1 = part
+            whole, half = self._turned(turn - [[0, 0, x0 - box[0]], [0, 0, y0 - box[1]]], part)
+            out.a[y0:y1, x0:x1] = cv2.extractChannel(whole, COVER)
+            _set(out.y[y0:y1, x0:x1], whole, 0)
+            for at, plane in enumerate((out.u, out.v)):
+                _set(plane[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2], half, at)
 
     def _bands(self, turn: npt.NDArray[np.float64], box: Rectangle) -> Iterator[Rectangle]:
         """Even parts of the frame's box that hold all of the person, as it is turned."""

@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, Self
 
 import av
-from av.video.frame import PictureType
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from generation.engine.errors import EncodeError
@@ -75,15 +75,15 @@ def open_writer(path: Path, *, info: MediaInfo, settings: EncodeSettings) -> Wri
 class VideoWriter:
     """One chunk as H.264 in MP4, ``info.output_size_px`` large, in the input's time base."""
 
+    format, muxing = "mp4", MappingProxyType({"movflags": "use_metadata_tags"})
+
     def __init__(self, path: Path, *, info: MediaInfo, settings: EncodeSettings) -> None:
         self._path = path
         self._part = part_of(path)
         self._time_base = info.time_base
         self._start: int | None = None
         try:
-            self._container = av.open(
-                str(self._part), "w", format="mp4", options={"movflags": "use_metadata_tags"}
-            )
+            self._container = av.open(str(self._part), "w", format=self.format, options=dict(self.muxing))
         except (av.FFmpegError, OSError) as error:
             raise EncodeError(f"The output cannot be opened: {_plain(error)}.") from error
         self._stream = self._add_stream(info, settings)
@@ -130,7 +130,7 @@ class VideoWriter:
         if self._start is None:
             self._start = pts
             self._container.metadata.update({START_TAG: str(pts), TIME_BASE_TAG: str(self._time_base)})
-        frame = to_frame(planes)
+        frame = self._frame(planes)
         frame.pts, frame.time_base = pts - self._start, self._time_base
         frame.colorspace, frame.color_range = BT709, LIMITED
         if key:
@@ -139,6 +139,9 @@ class VideoWriter:
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError, ValueError) as error:
             raise EncodeError(f"The output cannot be written: {_plain(error)}.") from error
+
+    def _frame(self, planes: Planes) -> VideoFrame:
+        return to_frame(planes)
 
     def _finish(self) -> None:
         if self._start is None:
