@@ -51,7 +51,7 @@ class DrivingEngine(Protocol):
 class PuppetEngine:
     """The embedded engine: warps the portrait's own pixels on the CPU."""
 
-    name = "puppet/2"
+    name = "puppet/3"
     needs_gpu = False
 
     def __init__(self, background: npt.NDArray[np.uint8] | None = None) -> None:
@@ -65,7 +65,10 @@ class PuppetEngine:
         )
         moved = performance.motion
         for at, shape in enumerate(performance.shapes):
-            picture = puppet.frame(shape, blink=float(moved.blink[at]), brow=float(moved.brow[at]))
+            right, down = moved.gaze[at].tolist()
+            picture = puppet.frame(
+                shape, blink=float(moved.blink[at]), brow=float(moved.brow[at]), gaze=(right, down)
+            )
             yield stage.planes(
                 picture, roll_deg=float(moved.roll_deg[at]), shift=moved.shift[at], time_s=at / fps
             )

@@ -1,4 +1,4 @@
-"""What a speaking person does besides moving the mouth: sway, nods, blinks, raised brows.
+"""What a speaking person does besides moving the mouth: sway, nods, blinks, raised brows, glances.
 
 Motion is a function of the time inside a sentence, seeded by the sentence itself, and fades to nought at
 both its ends: so an edited sentence renders alone and still meets its neighbours without a jump.
@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from generation.presenter.gestures import gestured
 from generation.presenter.speech import Speech
 
 BLINK = (0.5, 1.0, 1.0, 0.7, 0.35, 0.1)
@@ -29,18 +30,25 @@ LINES = 1080
 BROW_EVERY_S, BROW_LEAD_S, BROW_WIDTH_S = 1.3, 0.08, 0.16
 BROW_LOUD = 0.55
 """Of the sentence's loudest moment: brows go with emphasis, not with every word."""
+GLANCE_DEG, GLANCE_HOLD_S, GLANCE_SHARE = (0.7, 2.0), (0.5, 1.7), 0.55
+"""How far the eyes wander, for how long, and how often they do; else they look at the viewer."""
+GLANCE_OFF_ENDS_S = 0.32
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """By frame: ``roll_deg``; ``shift`` (n, 2) pixels of a 1080-line picture; ``blink``, ``brow`` 0 to 1."""
+    """By frame: ``roll_deg``; ``shift`` (n, 2) pixels of a 1080-line picture; ``blink``, ``brow`` 0 to 1.
+
+    ``gaze``: (n, 2) degrees right and down, as it is seen.
+    """
 
     roll_deg: Floats
     shift: Floats
     blink: Floats
     brow: Floats
+    gaze: Floats
 
     def __len__(self) -> int:
         return len(self.blink)
@@ -73,10 +81,13 @@ def motion(speech: Speech, *, seed: int, fps: float, frames: int) -> Motion:
     sideways = SHIFT_PX[0] * np.sin(2 * np.pi * 0.13 * time + phase[2])
     upwards = SHIFT_PX[1] * np.sin(2 * np.pi * 0.23 * time + phase[3])
     loud = loudness(speech, fps=fps, frames=frames)
-    nod = NOD_PX * loud
+    asked = gestured(speech.marks, fps=fps, frames=frames)
+    nod = NOD_PX * loud + asked.down_px
     shift = np.stack([sideways * fade, upwards * fade + nod * fade], axis=1)
     blinks = _blinks(chance, frames=frames, fps=fps)
-    return Motion(np.asarray(roll * fade), shift, blinks, _brows(speech, loud, fps=fps) * fade)
+    brows = np.maximum(_brows(speech, loud, fps=fps), asked.brow)
+    gaze = _gaze(chance, frames=frames, fps=fps)
+    return Motion(np.asarray((roll + asked.roll_deg) * fade), shift, blinks, brows * fade, gaze)
 
 
 def loudness(speech: Speech, *, fps: float, frames: int) -> Floats:
@@ -103,6 +114,21 @@ def _blinks(chance: np.random.Generator, *, frames: int, fps: float) -> Floats:
     return out
 
 
+def _gaze(chance: np.random.Generator, *, frames: int, fps: float) -> Floats:
+    """(frames, 2): the eyes jump, as eyes do, and stay for a while; they begin and end on the viewer."""
+    out = np.zeros((frames, 2))
+    at_s, end = GLANCE_OFF_ENDS_S, frames - round(GLANCE_OFF_ENDS_S * fps)
+    while at_s * fps < end:
+        hold_s, size = float(chance.uniform(*GLANCE_HOLD_S)), float(chance.uniform(*GLANCE_DEG))
+        turn, wanders = float(chance.uniform(0, 2 * np.pi)), chance.random() < GLANCE_SHARE
+        if wanders:  # less up and down than to the sides
+            out[round(at_s * fps) : end] = size * np.cos(turn), 0.5 * size * np.sin(turn)
+        else:
+            out[round(at_s * fps) : end] = 0
+        at_s += hold_s
+    return out
+
+
 def _brows(speech: Speech, loud: Floats, *, fps: float) -> Floats:
     """Raised on the loudest stressed sounds, never twice within ``BROW_EVERY_S``."""
     frames = len(loud)
@@ -120,9 +146,4 @@ def _brows(speech: Speech, loud: Floats, *, fps: float) -> Floats:
 
 def joined(parts: Sequence[Motion]) -> Motion:
     """One motion from the sentences', in order."""
-    return Motion(
-        np.concatenate([part.roll_deg for part in parts]),
-        np.concatenate([part.shift for part in parts]),
-        np.concatenate([part.blink for part in parts]),
-        np.concatenate([part.brow for part in parts]),
-    )
+    return Motion(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Motion)))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from generation.presenter import gestures
 from generation.presenter.errors import (
     ScriptEmptyError,
     ScriptError,
@@ -116,6 +117,9 @@ def _segments(items: Sequence[Item], notices: list[Notice]) -> Iterator[Segment]
     for item in items:
         if isinstance(item, (Pause, Mark)):
             parts.append(item)
+            if isinstance(item, Mark) and gestures.is_unknown(item.name):
+                text = f"No gesture is called {item.name!r}; there are {', '.join(gestures.NAMES)}."
+                notices.append(Notice("script_gesture", text, at, at))
         elif isinstance(item, Border):
             if _speaks(parts):
                 yield Segment(tuple(parts), start, at)

@@ -17,6 +17,8 @@ from generation.engine.types import Image, Points
 from generation.presenter.puppet.brows import Brows
 from generation.presenter.puppet.eyes import SEEN, Lids
 from generation.presenter.puppet.fields import backward_map
+from generation.presenter.puppet.folds import Folds
+from generation.presenter.puppet.gaze import SEEN_DEG, Gaze
 from generation.presenter.puppet.geometry import (
     CORNERS,
     LOWER_INNER,
@@ -67,6 +69,7 @@ class Puppet:
         self._mouth = Mouth(picture, self.face, opened=self.opened)
         self._lids = Lids(picture, self.face)
         self._brows = Brows(picture, self.face, covered=self._lids.rimmed)
+        self._gaze, self._folds = Gaze(picture, self.face), Folds(self.face)
         self._moved = False
 
     @property
@@ -74,14 +77,25 @@ class Puppet:
         """x0, y0, x1, y1 of everything in the picture that can change."""
         return (self.face.roi, *self._lids.boxes, *self._brows.boxes)
 
-    def frame(self, shape: npt.NDArray[np.float64], *, blink: float = 0.0, brow: float = 0.0) -> Image:
-        """(h, w, 3) uint8 BGR of one articulation, (7,); the buffer is used again: copy it to keep it."""
+    def frame(
+        self,
+        shape: npt.NDArray[np.float64],
+        *,
+        blink: float = 0.0,
+        brow: float = 0.0,
+        gaze: tuple[float, float] = (0.0, 0.0),
+    ) -> Image:
+        """(h, w, 3) uint8 BGR of one articulation, (7,); the buffer is used again: copy it to keep it.
+
+        ``gaze``: degrees to the right and down, from where the portrait looks.
+        """
         x0, y0, x1, y1 = self.face.roi
         self._work[y0:y1, x0:x1] = self.draw(shape).mouth
-        moves = max(blink, brow) > SEEN
+        moves = max(blink, brow) > SEEN or max(map(abs, gaze)) >= SEEN_DEG
         if moves or self._moved:
             self._lids.restore(self._work)
             self._brows.lift(self._work, brow)
+            self._gaze.look(self._work, *gaze)
         if blink > SEEN:
             self._lids.blink(self._work, blink)
         self._moved = moves
@@ -107,6 +121,7 @@ class Puppet:
         opened = int((gap > 0.5).sum())
         if gap.max() > SEEN:
             self._fill(out, gap, covers[0], shape)
+        self._folds.shade(out, float(shape[WIDE]))
         return Drawn(out, opened)
 
     def _within(self, shape: npt.NDArray[np.float64], width: int) -> Floats:
