@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from generation.engine.types import Plane, Planes
@@ -70,11 +71,20 @@ class Finisher:
         self._due_s = float("-inf")
 
     def __call__(self, planes: Planes, index: int, time_s: float) -> None:
-        """Mark one frame in place; the first of every second is kept very small."""
+        """Mark one frame in place; the first of every second is kept very small.
+
+        Under no cover the picture stays as it is: a mark that nobody's screen shows would be read back all
+        the same, and would hide that what is shown carries too little.
+        """
         del index
         if self._label and self._plan and self._plan.shows(time_s):
             self._label.blend(planes.y, planes.u, planes.v)
+            if planes.a is not None:
+                self._label.cover(planes.a)
+        before = None if planes.a is None else planes.y.copy()
         self._embedder.embed(planes.y, time_s)
+        if before is not None and planes.a is not None:
+            cv2.copyTo(before, (planes.a == 0).view(np.uint8), planes.y)
         if time_s >= self._due_s:
             self._due_s = float(int(time_s) + 1)
             self._track.append((time_s, thumbnail(planes.y)))

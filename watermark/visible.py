@@ -151,6 +151,7 @@ class Label:
         self._level = _BRIGHTEST_BOX if light else _DARKEST_BOX
         box = rounded(word.shape, int(self.font_px * lettering.PADDING)) / np.float32(255) * OPACITY
         keep = (1 - box) * (1 - word)
+        self._solid = np.asarray(box > 0, np.uint8) * np.uint8(255)
         self._keep, self._add = _octets(keep, ground * box * (1 - word) + ink * word)
         half = cv2.resize(keep, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         self._keep_chroma, self._add_chroma = _octets(half, 128 * (1 - half))
@@ -178,6 +179,17 @@ class Label:
         _mix(y, self.top, self.left, self._keep, self._add)
         for plane in (u, v):
             _mix(plane, self.top // 2, self.left // 2, self._keep_chroma, self._add_chroma)
+
+    def cover(self, a: Plane) -> None:
+        """Make the label opaque in the cover of a transparent picture, in place; (h, w) uint8, 255 opaque.
+
+        Raises:
+            UnsupportedFrameError: the plane has another size than the label was made for.
+        """
+        if a.shape != self._shape:
+            raise UnsupportedFrameError(f"A cover of {a.shape} does not fit a label for {self._shape}.")
+        part = a[self.top : self.top + self._solid.shape[0], self.left : self.left + self._solid.shape[1]]
+        np.maximum(part, self._solid, out=part)
 
     def check(self, y: Plane) -> float:
         """How well a decoded luma plane shows the label, -1..1; below ``SEEN_MIN`` it is lost.

@@ -72,9 +72,14 @@ class AlphaWriter(VideoWriter):
         return frame
 
 
-def covered(packet: Packet[VideoStream]) -> bool:
+def covered(packet: Packet[Any]) -> bool:
     """True when a packet brings the cover of its frame."""
     return packet.has_sidedata(BESIDE)
+
+
+def declares_cover(stream: VideoStream) -> bool:
+    """True when the track says that its blocks bring a cover."""
+    return any(key.lower() == MODE_TAG and text == "1" for key, text in stream.metadata.items())
 
 
 def read_covered(path: Path, *, from_s: float = 0.0) -> Iterator[tuple[float, Planes]]:

@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 
 from generation.engine.errors import EncodeError, MediaError
 from generation.engine.media import boxes
+from generation.engine.media.alpha import MODE_TAG, covered, declares_cover
 from generation.engine.media.encode import START_TAG, TIME_BASE_TAG, part_of
 from generation.engine.media.info import STILL_CONTAINERS, MediaLimits
 from generation.engine.media.opening import open_media
@@ -31,8 +32,11 @@ from generation.engine.media.tags import read_mp4_tags, read_png_tags, with_png_
 
 OURS = MediaLimits(bytes=1 << 62, duration_s=float("inf"))  # the original passed the limits at its probe
 OPTIONS = {"movflags": "use_metadata_tags+faststart", "fflags": "+bitexact"}
-MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-"""How an output of this name is written; the picture is H.264, which WebM does not take."""
+WEBM_OPTIONS = {"cues_to_front": "1", "fflags": "+bitexact"}
+MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+"""How an output of this name is written."""
+CHUNKS = {"mp4": ("mp4", "mov", "matroska"), "matroska": ("webm",)}
+"""What the chunks of a container are joined into: H.264 from MP4, VP9 with its cover from WebM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ def _write_video(
     metadata: Mapping[str, str],
     sound_filter: SoundFilter | None,
 ) -> None:
+    if any(_muxer(part) not in CHUNKS.get(_kind(path), ()) for path in chunks):
+        raise EncodeError(f"A {_muxer(part)} file does not hold the picture of these chunks.")
     timing = _timing(chunks)
     if audio_from is None or boxes.sniff(audio_from, OURS) in STILL_CONTAINERS:
         _mux(chunks, timing, None, part, metadata, None)
@@ -120,9 +126,13 @@ def _mux(
     metadata: Mapping[str, str],
     sound_filter: SoundFilter | None,
 ) -> None:
-    with av.open(str(part), "w", format=_muxer(part), options=OPTIONS) as output:
-        with open_media(chunks[0], "mp4") as first:
+    muxer = _muxer(part)
+    options = WEBM_OPTIONS if muxer == "webm" else OPTIONS
+    with av.open(str(part), "w", format=muxer, options=options) as output:
+        with open_media(chunks[0], _kind(chunks[0])) as first:
             picture = output.add_stream_from_template(first.streams.video[0], opaque=True)
+        if muxer == "webm":
+            picture.metadata[MODE_TAG] = "1"
         output.metadata.update(metadata)
         starts = [timing.start_s, sound.start_s if sound else None]
         earlier_s = max(Fraction(0), min(s for s in starts if s is not None))
@@ -148,7 +158,7 @@ def _pictures(
     """Seconds and packet of every chunk's picture, with the times of the whole file."""
     at = 0
     for path in chunks:
-        with open_media(path, "mp4") as opened:
+        with open_media(path, _kind(path)) as opened:
             for packet in _packets(opened):
                 if at + 1 < len(timing.dts):
                     packet.duration = timing.dts[at + 1] - timing.dts[at]
@@ -166,7 +176,7 @@ def _timing(chunks: Sequence[Path]) -> Timing:
     time_base, pts = Fraction(0), []
     extradata: bytes | None = None
     for path in chunks:
-        with open_media(path, "mp4") as opened:
+        with open_media(path, _kind(path)) as opened:
             start, base = _start(opened)
             stream = opened.streams.video[0]
             parameters = stream.codec_context.extradata
@@ -187,9 +197,14 @@ def _timing(chunks: Sequence[Path]) -> Timing:
     return Timing(time_base, tuple(pts), tuple(early + shown[: len(shown) - delay]))
 
 
+def _kind(chunk: Path) -> str:
+    return boxes.sniff(chunk, OURS)
+
+
 def _start(opened: av.container.InputContainer) -> tuple[int, Fraction]:
+    tags = {key.lower(): text for key, text in opened.metadata.items()}  # WebM writes them in capitals
     try:
-        return int(opened.metadata[START_TAG]), Fraction(opened.metadata[TIME_BASE_TAG])
+        return int(tags[START_TAG]), Fraction(tags[TIME_BASE_TAG])
     except (KeyError, ValueError) as error:
         raise EncodeError(
             "A chunk lacks the tag with its start; it was not written by this engine."
@@ -202,18 +217,22 @@ def _packets(opened: av.container.InputContainer) -> Iterator[Packet[VideoStream
 
 def _read_back(part: Path, *, frames: int, sound: bool, metadata: Mapping[str, str]) -> None:
     """What was written must be there when the file is read again."""
-    counts = {"video": 0, "audio": 0}
-    container = "matroska" if _muxer(part) == "matroska" else "mp4"
+    counts, covers = {"video": 0, "audio": 0}, 0
+    container = "matroska" if _muxer(part) in ("matroska", "webm") else "mp4"
     try:
         boxes.check_container(part, container, OURS)
         with open_media(part, container) as opened:
             for packet in opened.demux(video=0, audio=0) if sound else opened.demux(video=0):
                 counts[packet.stream.type] += packet.size > 0
+                covers += packet.stream.type == "video" and covered(packet)
+            marked = declares_cover(opened.streams.video[0])
             found = dict(opened.metadata) if container == "matroska" else read_mp4_tags(part)
     except (MediaError, IndexError) as error:
         raise EncodeError(f"The output does not read back: {error}") from error
     if counts["video"] != frames:
         raise EncodeError(f"The output has {counts['video']} frames instead of {frames}.")
+    if _muxer(part) == "webm" and not (marked and covers == frames):
+        raise EncodeError(f"The output has a cover for {covers} of its {frames} frames.")
     if sound and not counts["audio"]:
         raise EncodeError("The original has sound, the output has none.")
     _check_tags(found, metadata)

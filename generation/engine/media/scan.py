@@ -225,7 +225,8 @@ def _notes(index: Index, stream: VideoStream, frame: VideoFrame, depth: int) -> 
         notes.append("The picture was deinterlaced.")
     if frame.width % 2 or frame.height % 2:
         notes.append("The picture was padded to an even size by one row or column.")
-    if any(c.is_alpha for c in frame.format.components):
+    beside = any(key.lower() == "alpha_mode" for key in stream.metadata)  # the decoder of VP9 drops it
+    if beside or any(c.is_alpha for c in frame.format.components):
         notes.append("The picture's transparency was dropped.")
     if (stream.sample_aspect_ratio or 1) != 1:
         notes.append("The picture's pixels are not square; the output keeps their shape.")

@@ -1,16 +1,17 @@
-"""The original's sound for the output: its own packets, or AAC where they must change.
+"""The original's sound for the output: its own packets, or AAC (in WebM: Opus) where they must change.
 
-They change where MP4 does not carry their codec, and where a filter has something to add to the sound. A
-filter hears the whole sound once before it changes any of it.
+They change where the container does not carry their codec, and where a filter has something to add to the
+sound. A filter hears the whole sound once before it changes any of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import av
 import av.container
@@ -25,8 +26,7 @@ from generation.engine.media.opening import open_media
 
 CARRIED = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})  # what players take in MP4
 MOV_LACKS = frozenset({"opus", "flac"})
-AAC_FRAME = 1024
-AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
+WEBM_TAKES = frozenset({"opus", "vorbis"})
 OTHER_RATE = 48_000
 BITS_PER_CHANNEL = 96_000
 GAP_S = 0.01  # Matroska rounds times to 1 ms; what is missing beyond this is silence
@@ -34,6 +34,21 @@ GAP_MAX_S = 3600  # a file cannot ask for more silence than this
 T = TypeVar("T")
 Pcm = npt.NDArray[np.float32]
 """(n, channels) float32, full scale 1, every value finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """FFmpeg's encoder, its form of samples, how many make a frame, and the rates that stay as they are."""
+
+    name: str
+    sample: str
+    frame: int
+    rates: frozenset[int]
+
+
+AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
+AAC = Encoding("aac", "fltp", 1024, AAC_RATES)
+OPUS = Encoding("libopus", "flt", 960, frozenset({48_000}))
 
 
 class SoundFilter(Protocol):
@@ -93,21 +108,21 @@ class Sound:
             return iter(())
         if source.codec_context is None:
             raise UnsupportedMediaError("The sound's codec is not known here.")
-        rate = source.rate if source.rate in AAC_RATES else OTHER_RATE
+        coder, carried = _taken_by(output.format.name)
+        rate = source.rate if source.rate in coder.rates else OTHER_RATE
         channels = 1 if source.channels == 1 else 2
         filtered = sound_filter is not None and self._measured(sound_filter, rate, channels)
-        carried = CARRIED - MOV_LACKS if output.format.name == "mov" else CARRIED
         if not filtered and source.codec_context.codec.canonical_name in carried:
             copied = self._copied(source, output.add_stream_from_template(source))
             return _moved(_even(copied, source), earlier_s)
-        target = output.add_stream("aac", rate=rate)
+        target = cast(AudioStream, output.add_stream(coder.name, rate=rate))
         target.layout = _layout(channels)
         target.bit_rate = BITS_PER_CHANNEL * channels
         decoded = Decoded(self._opened, source, rate_hz=rate, channels=channels)
         blocks = decoded.blocks()
         if sound_filter is not None and filtered:
             blocks = sound_filter.apply(blocks)
-        return _moved(_encoded(blocks, decoded, target), earlier_s)
+        return _moved(_encoded(blocks, decoded, target, coder), earlier_s)
 
     def _measured(self, sound_filter: SoundFilter, rate: int, channels: int) -> bool:
         """Let the filter hear the sound from a second look at the file."""
@@ -167,9 +182,18 @@ class Decoded:
         yield from resampler.resample(None)
 
 
-def _encoded(blocks: Iterator[Pcm], decoded: Decoded, target: AudioStream) -> Iterator[Packet[AudioStream]]:
-    """AAC packets, whose first sample has the time of the first sample that was decoded."""
-    planar = av.AudioResampler("fltp", target.layout, decoded.rate_hz, frame_size=AAC_FRAME)
+def _taken_by(container: str) -> tuple[Encoding, frozenset[str]]:
+    """How sound is encoded for a container, and the codecs that go into it as they are."""
+    if container == "webm":
+        return OPUS, WEBM_TAKES
+    return AAC, CARRIED - MOV_LACKS if container == "mov" else CARRIED
+
+
+def _encoded(
+    blocks: Iterator[Pcm], decoded: Decoded, target: AudioStream, coder: Encoding
+) -> Iterator[Packet[AudioStream]]:
+    """Packets, whose first sample has the time of the first sample that was decoded."""
+    planar = av.AudioResampler(coder.sample, target.layout, decoded.rate_hz, frame_size=coder.frame)
     given = 0
     for pcm in blocks:
         if not len(pcm):
