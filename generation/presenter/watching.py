@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,24 @@ import numpy.typing as npt
 from generation.engine.faces.landmarks import Region
 from generation.engine.faces.models import FaceModels
 from generation.engine.media.chunks import whole
-from generation.engine.media.decode import read_frames
+from generation.engine.media.colour import from_planes
+from generation.engine.media.decode import read_planes
 from generation.engine.media.info import MediaInfo
-from generation.engine.types import Image
+from generation.engine.types import Image, Plane, Planes
 from generation.presenter.errors import SyncUnmeasuredError
 from generation.presenter.puppet.geometry import aperture
 
 DARKER = 18
 """Levels below the mouth at rest that count as open."""
-SEARCH_PX = 16
+SEARCH_PX, NEAR_PX = 16, 4
+"""How far the head is looked for from its first place, and from where it was a frame before."""
+ALIKE = 0.9
+"""Correlation with the first frame that needs no search further off; encoded presenters have .95 and more."""
 RATE = 16_000
 """Samples a second at which sound is looked at."""
 
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels."""
 Series = npt.NDArray[np.float64]
 """(frames,) or (samples,) float64."""
 
@@ -40,37 +47,57 @@ class Seen:
     dark: Series
 
 
+_NOWHERE = Region(0.0, 0.0, 0.0, 0.0)
+
+
 def look(path: Path, info: MediaInfo, models: FaceModels) -> Seen:
     """Follow the mouth through a clip.
 
     Raises:
         SyncUnmeasuredError: the first frame shows no face.
     """
+    return follow(read_planes(path, info, whole(info)), models, name=path.name)
+
+
+def follow(frames: Iterable[Planes], models: FaceModels, *, name: str) -> Seen:
+    """Follow the mouth through all frames of the clip ``name``, in order; they are only read.
+
+    Raises:
+        SyncUnmeasuredError: the first frame shows no face.
+    """
     lips: list[float] = []
-    patches: list[npt.NDArray[np.uint8]] = []  # three kilobytes a frame
+    patches: list[Plane] = []  # three kilobytes a frame
     follower: _Follower | None = None
-    region: Region | None = None
-    for picture in _pictures(path, info):
-        if region is None or follower is None:
+    region = _NOWHERE
+    for planes in frames:
+        if follower is None:
+            picture = from_planes(planes)
             found = models.detector.detect(picture)
             if not found:
-                raise SyncUnmeasuredError(f"The first frame of {path.name} shows no face.")
+                raise SyncUnmeasuredError(f"The first frame of {name} shows no face.")
             face = max(found, key=lambda each: each.width_px)
             region = Region.of_mesh(models.landmarks.settle(picture, face).mesh)
             follower = _Follower(picture, face.points)
-        mesh = models.landmarks.measure(picture, region).mesh
+        part, corner = _cut(planes, _united(_bounds(region), follower.reach))
+        near = replace(region, x=region.x - corner[0], y=region.y - corner[1])
+        mesh = models.landmarks.measure(part, near).mesh
+        mesh[:, :2] += corner
         region = Region.of_mesh(mesh)
         lips.append(aperture(mesh))
-        patches.append(follower.mouth(picture))
+        patches.append(follower.mouth(part, corner))
     found_lips = np.array(lips)
     stack = np.array(patches)
     still = stack[found_lips <= np.percentile(found_lips, 10)].mean(0) if len(stack) else stack
     return Seen(found_lips, (stack < still - DARKER).mean((1, 2)).astype(np.float64))
 
 
-def _pictures(path: Path, info: MediaInfo) -> Iterator[Image]:
-    for frame in read_frames(path, info, whole(info)):
-        yield frame.picture
+def _cut(planes: Planes, box: Box) -> tuple[Image, tuple[int, int]]:
+    """The part of a frame in which its face lies, as BGR, and its left upper corner: a fifth of the whole."""
+    height, width = planes.y.shape
+    x0, y0 = min(max(0, box[0] // 2 * 2), width - 2), min(max(0, box[1] // 2 * 2), height - 2)
+    x1, y1 = min(max(x0 + 2, -(-box[2] // 2 * 2)), width), min(max(y0 + 2, -(-box[3] // 2 * 2)), height)
+    half = slice(y0 // 2, y1 // 2), slice(x0 // 2, x1 // 2)
+    return from_planes(Planes(y=planes.y[y0:y1, x0:x1], u=planes.u[half], v=planes.v[half])), (x0, y0)
 
 
 class _Follower:
@@ -78,31 +105,68 @@ class _Follower:
 
     def __init__(self, first: Image, points: npt.NDArray[np.float32]) -> None:
         left, right, _, *corners = points
-        self._unit = float(np.linalg.norm(right - left))
+        unit = float(np.linalg.norm(right - left))
         eyes, mouth = (left + right) / 2, (corners[0] + corners[1]) / 2
-        unit, down = self._unit, np.array([0.0, self._unit])
+        down = np.array([0.0, unit])
         self._eyes = _rectangle(eyes + 0.37 * down, 1.5 * unit, 0.5 * unit, first)
         self._mouth = _rectangle(mouth + 0.1 * down, 0.9 * unit, 0.5 * unit, first)
         x0, y0, x1, y1 = self._eyes
         self._template = cv2.cvtColor(first[y0:y1, x0:x1], cv2.COLOR_BGR2GRAY)
+        self._moved: tuple[int, int] | None = None
 
-    def mouth(self, picture: Image) -> npt.NDArray[np.uint8]:
-        """(48, 64) uint8 luma of the mouth."""
-        height, width = picture.shape[:2]
-        x0, y0, x1, y1 = self._eyes
-        left, top = max(0, x0 - SEARCH_PX), max(0, y0 - SEARCH_PX)
-        near = picture[top : min(height, y1 + SEARCH_PX), left : min(width, x1 + SEARCH_PX)]
+    @property
+    def reach(self) -> Box:
+        """The part of every frame that is looked at."""
+        x0, y0, x1, y1 = _united(self._eyes, self._mouth)
+        more = SEARCH_PX + 2
+        return x0 - more, y0 - more, x1 + more, y1 + more
+
+    def mouth(self, part: Image, corner: tuple[int, int]) -> Plane:
+        """(48, 64) uint8 luma of the mouth; ``part`` of the frame begins at ``corner``."""
+        dx, dy = self._motion(part, corner)
+        mx0, my0, mx1, my1 = self._mouth
+        shift = np.array([[1, 0, corner[0] - (mx0 + dx)], [0, 1, corner[1] - (my0 + dy)]], np.float32)
+        moved = cv2.warpAffine(part, shift, (mx1 - mx0, my1 - my0), borderMode=cv2.BORDER_REPLICATE)
+        small = cv2.resize(cv2.cvtColor(moved, cv2.COLOR_BGR2GRAY), (64, 48), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.uint8)
+
+    def _motion(self, part: Image, corner: tuple[int, int]) -> tuple[float, float]:
+        """How far the eyes are from where they were at first; a head that keeps its pace is found nearby."""
+        if self._moved is not None:
+            (x, y), between, sure = self._match(part, corner, self._moved, NEAR_PX)
+            if sure:
+                self._moved = x, y
+                return x + between[0], y + between[1]
+        self._moved, between, _ = self._match(part, corner, (0, 0), SEARCH_PX)
+        return self._moved[0] + between[0], self._moved[1] + between[1]
+
+    def _match(
+        self, part: Image, corner: tuple[int, int], about: tuple[int, int], reach: int
+    ) -> tuple[tuple[int, int], tuple[float, float], bool]:
+        """The best shift around ``about``, what it lacks of a pixel, and whether that is beyond doubt."""
+        height, width = part.shape[:2]
+        x0, y0, x1, y1 = (at - corner[axis % 2] + about[axis % 2] for axis, at in enumerate(self._eyes))
+        left, top = max(0, x0 - reach), max(0, y0 - reach)
+        near = part[top : min(height, y1 + reach), left : min(width, x1 + reach)]
         score = cv2.matchTemplate(
             cv2.cvtColor(near, cv2.COLOR_BGR2GRAY), self._template, cv2.TM_CCOEFF_NORMED
         )
-        _, _, _, (x, y) = cv2.minMaxLoc(score)
-        dx = left + x - x0 + _peak(score[y], x)
-        dy = top + y - y0 + _peak(score[:, x], y)
-        mx0, my0, mx1, my1 = self._mouth
-        shift = np.array([[1, 0, -(mx0 + dx)], [0, 1, -(my0 + dy)]], np.float32)
-        moved = cv2.warpAffine(picture, shift, (mx1 - mx0, my1 - my0), borderMode=cv2.BORDER_REPLICATE)
-        small = cv2.resize(cv2.cvtColor(moved, cv2.COLOR_BGR2GRAY), (64, 48), interpolation=cv2.INTER_AREA)
-        return np.asarray(small, np.uint8)
+        _, most, _, (x, y) = cv2.minMaxLoc(score)
+        shift = about[0] + left + x - x0, about[1] + top + y - y0
+        inside = 0 < x < score.shape[1] - 1 and 0 < y < score.shape[0] - 1
+        sure = inside and most >= ALIKE and max(map(abs, shift)) < SEARCH_PX
+        return shift, (_peak(score[y], x), _peak(score[:, x], y)), sure
+
+
+def _bounds(region: Region) -> Box:
+    """The upright box around a turned square, and a little more."""
+    half = region.side / 2 * (abs(math.cos(region.angle)) + abs(math.sin(region.angle))) + 2
+    x, y = region.x, region.y
+    return math.floor(x - half), math.floor(y - half), math.ceil(x + half), math.ceil(y + half)
+
+
+def _united(one: Box, other: Box) -> Box:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
 def _peak(line: npt.NDArray[Any], at: int) -> float:
@@ -114,9 +178,7 @@ def _peak(line: npt.NDArray[Any], at: int) -> float:
     return 0.5 * (before - after) / curve if curve else 0.0
 
 
-def _rectangle(
-    centre: npt.NDArray[Any], width: float, height: float, picture: Image
-) -> tuple[int, int, int, int]:
+def _rectangle(centre: npt.NDArray[Any], width: float, height: float, picture: Image) -> Box:
     x0, y0 = max(0, int(centre[0] - width / 2)), max(0, int(centre[1] - height / 2))
     x1 = min(picture.shape[1], max(x0 + 8, int(centre[0] + width / 2)))
     y1 = min(picture.shape[0], max(y0 + 8, int(centre[1] + height / 2)))

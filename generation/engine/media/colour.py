@@ -86,6 +86,11 @@ def own_planes(frame: VideoFrame) -> Planes | None:
     return _copied(frame) if _plain_matrix(frame) is _FROM_709 else None
 
 
+def seen_planes(frame: VideoFrame) -> Planes | None:
+    """The same without a copy: the frame's own memory, which the decoder still refers to; only to be read."""
+    return _viewed(frame) if _plain_matrix(frame) is _FROM_709 else None
+
+
 def _plain_matrix(frame: VideoFrame) -> npt.NDArray[np.float32] | None:
     """The way to BGR for an even-sized, limited-range, 8 bit 4:2:0 frame; None for any other."""
     if frame.format.name != "yuv420p" or int(frame.color_range) == FULL_RANGE:
@@ -102,6 +107,14 @@ def _plain_matrix(frame: VideoFrame) -> npt.NDArray[np.float32] | None:
 
 def _copied(frame: VideoFrame) -> Planes:
     y, u, v = (view(plane).copy() for plane in frame.planes)
+    return Planes(y=y, u=u, v=v)
+
+
+def _viewed(frame: VideoFrame) -> Planes:
+    planes = [view(plane) for plane in frame.planes]
+    for plane in planes:
+        plane.flags.writeable = False
+    y, u, v = planes
     return Planes(y=y, u=u, v=v)
 
 

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from generation.engine.errors import UnreadableMediaError, UnsupportedMediaError
 from generation.engine.media import image
 from generation.engine.media.chunks import ChunkSpan, whole
-from generation.engine.media.colour import Converter, from_planes, own_planes
+from generation.engine.media.colour import Converter, from_planes, own_planes, seen_planes, to_planes
 from generation.engine.media.geometry import pad_even, turn
 from generation.engine.media.info import Keyframe, MediaInfo, MediaLimits
 from generation.engine.media.opening import open_media, picture_stream
@@ -56,23 +56,58 @@ def read_frames(
         picture = pad_even(image.decode_image(path.read_bytes(), limits=limits))
         yield Frame(index=0, pts=0, time_s=0.0, picture=picture, planes=None, warm=False)
         return
+    converter = Converter()
+    for index, pts, shown in _of_span(path, info, span, limits):
+        planes = own_planes(shown)
+        picture = _upright(converter, shown, planes, info)
+        yield Frame(
+            index=index,
+            pts=pts,
+            time_s=float((pts - info.start_pts) * info.time_base),
+            picture=picture,
+            planes=planes if info.orientation == 1 else None,
+            warm=index < span.first_frame,
+        )
+
+
+def read_planes(
+    path: Path, info: MediaInfo, span: ChunkSpan, *, limits: MediaLimits = LIMITS
+) -> Generator[Planes]:
+    """The frames of ``span`` as the encoder takes them, none of them warm, only to be read.
+
+    A frame that is stored so is neither converted nor copied: half the work of ``read_frames``.
+
+    Raises:
+        UnreadableMediaError, UnsupportedMediaError: as ``read_frames``.
+    """
+    if info.still:
+        for frame in read_frames(path, info, span, limits=limits):
+            yield to_planes(frame.picture)
+        return
+    converter = Converter()
+    for index, _, shown in _of_span(path, info, span, limits):
+        if index < span.first_frame:
+            continue
+        planes = seen_planes(shown) if info.orientation == 1 else None
+        yield planes if planes is not None else to_planes(_upright(converter, shown, None, info))
+
+
+def _of_span(
+    path: Path, info: MediaInfo, span: ChunkSpan, limits: MediaLimits
+) -> Iterator[tuple[int, int, VideoFrame]]:
+    """Number, time and frame from the first warm one on; all of the span, or an error."""
     end = span.first_frame + span.frames
     wanted = span.first_frame
     last_s = 0.0
-    converter = Converter()
     with open_media(path, info.container) as opened:
-        for index, pts, frame in _numbered(opened, info, span.seek, limits):
+        for index, pts, shown in _numbered(opened, info, span.seek, limits):
             if index >= end:
                 break
             if index < span.first_frame - span.warm_frames:
                 continue
-            planes = own_planes(frame)
-            picture = _upright(converter, frame, planes, info)
-            planes = planes if info.orientation == 1 else None
             last_s = float((pts - info.start_pts) * info.time_base)
-            warm = index < span.first_frame
-            wanted += not warm
-            yield Frame(index=index, pts=pts, time_s=last_s, picture=picture, planes=planes, warm=warm)
+            wanted += index >= span.first_frame
+            yield index, pts, shown
     if wanted != end:
         raise UnreadableMediaError(
             f"The picture breaks off after {last_s:.3f} s: {end - wanted} of {span.frames} frames are "

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from generation.engine.errors import UnreadableMediaError
 from generation.engine.media.chunks import ChunkSpan, plan_chunks, whole
-from generation.engine.media.decode import Frame, frames_at, read_frames
+from generation.engine.media.colour import from_planes
+from generation.engine.media.decode import Frame, frames_at, read_frames, read_planes
 from generation.engine.media.info import Keyframe
 from generation.engine.media.probe import probe
 from tests.generation.engine.media.makers import counter, make_clip, read_counter
@@ -201,3 +204,47 @@ def test_matrix_of_the_input_is_honoured(
         output.mux(stream.encode(None))
     assert probe(path).colour_space == (colour[2] if colour else 2)
     assert np.abs(frames_of(path)[0].picture.astype(int) - red).max() <= 4
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"size": (128, 720)},  # stored as the encoder takes it
+        {"size": (128, 96)},  # another matrix
+        {"size": (128, 720), "turn": (90.0, False)},
+        {"size": (128, 720), "pix_fmt": "yuv444p"},
+    ],
+    ids=["as it is", "BT.601", "turned", "4:4:4"],
+)
+def test_planes_show_what_the_pictures_show(tmp_path: Path, made: dict[str, Any]) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=4, picture=quadrants(made["size"]), **made)
+    info = probe(path)
+
+    planes = list(read_planes(path, info, whole(info)))
+
+    pictures = [frame.picture for frame in frames_of(path)]
+    assert len(planes) == len(pictures) == 4
+    for one, picture in zip(planes, pictures, strict=True):
+        assert np.abs(from_planes(one).astype(int) - picture).mean() < 1.5
+
+
+def test_planes_are_only_read_and_leave_out_warm_frames(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=24, size=(128, 720))
+    info = probe(path)
+    span = plan_chunks(info, target_s=0.4)[1]
+
+    planes = list(read_planes(path, info, span))
+
+    assert span.warm_frames
+    assert [read_counter(from_planes(one)) for one in planes] == list(range(span.first_frame, 24))
+    with pytest.raises(ValueError, match="read-only"):
+        planes[0].y[0, 0] = 0
+
+
+def test_planes_that_break_off_are_an_error(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", frames=12)
+    info = probe(path)
+    span = replace(whole(info), frames=20)
+
+    with pytest.raises(UnreadableMediaError, match="missing"):
+        list(read_planes(path, info, span))

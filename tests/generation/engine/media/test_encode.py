@@ -42,8 +42,8 @@ def idr_frames(path: Path) -> set[int]:
     """Numbers, in shown order, of the frames that are IDR."""
     with av.open(str(path)) as opened:
         packets = [packet for packet in opened.demux(video=0) if packet.size]
-    shown = sorted(packet.pts for packet in packets)
-    return {shown.index(packet.pts) for packet in packets if IDR in nal_types(bytes(packet))}
+    shown = sorted(packet.pts or 0 for packet in packets)
+    return {shown.index(packet.pts or 0) for packet in packets if IDR in nal_types(bytes(packet))}
 
 
 @pytest.mark.parametrize("preset", ["ultrafast", "veryfast", "medium"])
