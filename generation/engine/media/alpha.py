@@ -32,6 +32,7 @@ FORMAT = "yuva420p"
 MODE_TAG = "alpha_mode"  # its muxer writes AlphaMode for "1"
 BESIDE: Final = "matroska_block_additional"
 ABOVE_X264 = 10  # constant quality of VP9 at which the PSNR of a teller is that of x264's crf
+HALF_TICK_S = 0.0005  # of a clock of milliseconds
 SPEED: Mapping[str, str] = MappingProxyType(
     {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "auto-alt-ref": "0", "lag-in-frames": "0"}
 )
@@ -99,6 +100,22 @@ def read_covered(path: Path, *, from_s: float = 0.0) -> Iterator[tuple[float, Pl
         for packet in opened.demux(stream):
             for frame in decoder.decode(packet if packet.size else None):
                 yield float((frame.pts or 0) * base), _planes(frame)
+
+
+def frame_at(path: Path, time_s: float) -> Planes:
+    """The last frame that begins at or before a time, or the first one.
+
+    Raises:
+        UnreadableMediaError: nothing can be decoded there, or it has no cover.
+    """
+    shown = None
+    for at_s, planes in read_covered(path, from_s=time_s):
+        if shown is not None and at_s > time_s + HALF_TICK_S:
+            break
+        shown = planes
+    if shown is None:
+        raise UnreadableMediaError(f"No frame can be decoded at {time_s:.3f} s.")
+    return shown
 
 
 def _decoder() -> VideoCodecContext:
