@@ -114,14 +114,12 @@ class LipWarp:
         picture[y0:y1, x0:x1] = self._spoken(np.ascontiguousarray(picture[y0:y1, x0:x1]), shape, place)
 
     def _place(self, region: Box, at: Matrix) -> _Place | None:
-        """The upright box of a frame that shows a region; None where it lies outside."""
+        """The upright box of a frame that holds a region; None where it lies outside."""
         x0, y0, x1, y1 = region
         back = np.asarray(cv2.invertAffineTransform(at), np.float64)
-        middle = back[:, :2] @ ((x0 + x1) / 2, (y0 + y1) / 2) + back[:, 2]
-        scale = float(np.hypot(*back[:, 0]))
-        half = np.array([x1 - x0, y1 - y0]) * scale / 2
-        low = np.maximum(np.floor(middle - half), 0).astype(int)
-        high = np.minimum(np.ceil(middle + half), self._size).astype(int)
+        corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]) @ back[:, :2].T + back[:, 2]
+        low = np.clip(np.floor(corners.min(0)), 0, self._size).astype(int)
+        high = np.clip(np.ceil(corners.max(0)), 0, self._size).astype(int)
         if (high - low < 8).any():
             return None
         shift = at[:, :2] @ low + at[:, 2] - (x0, y0)

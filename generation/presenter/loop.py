@@ -38,11 +38,12 @@ SHORTEST_S, SHORTEST = 5.0, 0.6
 """Seconds, and share of the clip: a shorter loop is seen as one."""
 SEAM_MAX = 0.05
 """Eye distances between both sides of the seam; more is seen as a ghost in the fade."""
-NEARLY = 1.25  # a seam this much worse than the best is as good: the picture around the face decides
+NEARLY, GOOD = 1.25, 0.015
+"""Seams this much worse than the best, or below this distance, are as good: all of the picture decides."""
 DRIFT_DEG = 5.0
 MATTE_LINES = 360
 MATTE_MEMORY = 0.35  # of the matte before: a soft edge flickers otherwise
-QUALITY = EncodeSettings(preset="veryfast", crf=14, gop=25)
+QUALITY = EncodeSettings(preset="veryfast", crf=10, gop=25)
 _MEMBERS_MAX = 1 << 28
 
 
@@ -163,15 +164,17 @@ def _frames(path: Path, info: MediaInfo) -> Iterator[Frame]:
 
 def at_rate(frames: Iterable[Frame], *, fps: int) -> Iterator[Image]:
     """The pictures of a clip at another rate: each time the frame that lies nearest to it."""
-    count, before = 0, None
+    count, step_s, before = 0, 0.0, None
     for frame in frames:
         if before is not None:
-            while count / fps < (before.time_s + frame.time_s) / 2:
+            step_s = frame.time_s - before.time_s
+            while count / fps < before.time_s + step_s / 2:
                 yield before.picture
                 count += 1
         before = frame
-    if before is not None and count / fps < before.time_s + 0.5 / fps:
+    while before is not None and count / fps < before.time_s + step_s / 2:
         yield before.picture
+        count += 1
 
 
 def find_seam(study: Study, *, fps: int) -> Seam:
@@ -191,10 +194,12 @@ def find_seam(study: Study, *, fps: int) -> Seam:
         raise IdleRejectedError(
             "The idle clip is too short to be a loop.", failed={"seconds": len(marks) / fps}
         )
-    least = float(distance.min())
-    near = np.where(distance <= least * NEARLY + 1e-6, look, np.inf)
+    usual, usual_look = (float(np.sqrt(np.median(np.diagonal(each, 1)))) + 1e-6 for each in (marks, looks))
+    pace = np.sqrt(np.convolve(np.append(np.diagonal(looks, 1), 0), np.ones(FADE) / FADE, "valid"))
+    # of like faces, the moments in which the whole picture is alike and calm: how large the fade's steps are
+    cost = distance / FADE / usual + (look / FADE + (pace[:, None] + pace[None]) / 2) / usual_look
+    near = np.where(distance <= max(float(distance.min()) * NEARLY, GOOD), cost, np.inf)
     first, last = (int(each) + FADE for each in np.unravel_index(int(near.argmin()), near.shape))
-    usual = float(np.sqrt(np.median(np.diagonal(marks, 1))))
     found = Seam(first, last, float(distance[first - FADE, last - FADE]), usual)
     if found.distance > SEAM_MAX:
         raise IdleRejectedError(
@@ -225,7 +230,7 @@ def _unit(meshes: Points) -> float:
 
 
 def _weight(step: int) -> float:
-    """Of the beginning, in the given frame of the fade."""
+    """Of the beginning, in the given frame of the fade; a curve would make its middle steps larger."""
     return (step + 1) / (FADE + 1)
 
 
