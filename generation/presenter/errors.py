@@ -21,6 +21,7 @@ PresenterError
 │   ├── DrivingFailedError          it died, was too slow or refused
 │   └── DrivingMismatchError        its video has another length, size or rate than was asked for
 ├── SceneError                      the layout does not hold the person, the background or a subtitle
+│   └── ScenesInvalidError          scenes of a request that cannot be used; says which field of which
 ├── TemplateInvalidError            a template, or the values for it, cannot be used; says which field
 ├── FilmError                       the driving video cannot be written
 └── SyncUnmeasuredError             the finished file cannot be measured, so it does not go out
@@ -191,6 +192,17 @@ class SceneError(PresenterError):
 
     code = "scene_invalid"
     hint = "Change the template's size, place or texts."
+
+
+class ScenesInvalidError(SceneError):
+    """The scenes of a request cannot be used; ``fields``: such as ``scenes.2.colour`` -> what is wrong."""
+
+    code = "scenes_invalid"
+    hint = "Correct the named fields; the first scene is number 0."
+
+    def __init__(self, message: str, *, faults: Mapping[str, str]) -> None:
+        super().__init__(f"{message} ({', '.join(sorted(faults))})")
+        self.fields = {name: [text] for name, text in faults.items()}
 
 
 class TemplateInvalidError(PresenterError):

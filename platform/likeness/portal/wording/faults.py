@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from likeness.portal.wording.reasons import REASONS
+from likeness.portal.wording.reasons import REASONS, Reason
 
 EXPLAINED: dict[str, tuple[Any, Any]] = {
     "consent.role": (
@@ -94,6 +94,10 @@ EXPLAINED: dict[str, tuple[Any, Any]] = {
         _("The configured engine gave a video of another length, size or rate."),
         _("Tell the operator."),
     ),
+    "scenes_invalid": (
+        _("The scenes of the video cannot be used."),
+        _("Correct what is named; the first scene is number 0."),
+    ),
     "scene_invalid": (
         _("The person or a subtitle does not fit the picture."),
         _("Choose another format, or write shorter sentences."),
@@ -101,6 +105,59 @@ EXPLAINED: dict[str, tuple[Any, Any]] = {
     "driving_failed": (
         _("The driving video could not be written."),
         _("Tell the operator; the disk may be full."),
+    ),
+    "performance_unreadable": (
+        _("The stored speech and motion of this video are damaged, or of another version."),
+        _("Submit the script again."),
+    ),
+    "splice_failed": (
+        _("Pictures of the earlier video could not be taken over."),
+        _("Use the script again as a new video, without changing the earlier one."),
+    ),
+    "scenes_invalid": (
+        _("The scenes of this script cannot be used as they stand."),
+        _("Correct the named fields; the first scene is number 0."),
+    ),
+    "internal": (
+        _("Something failed in the worker."),
+        _("Try again; if it stays, tell the operator the time."),
+    ),
+    "output.format": (
+        _("An output of this kind is not made of this footage."),
+        _("Leave the kind of the file out, or choose another."),
+    ),
+    "job.over": (_("The job had ended before this step was done."), _("Look at its state.")),
+    "lease.lost": (_("Another worker has taken over the work."), _("Wait; nothing is lost.")),
+    "guard.abort": (
+        _("The gate stopped the work at a face in the footage."),
+        _("Read the reasons; use footage of released performers only."),
+    ),
+    "media.encode": (
+        _("The output could not be written."),
+        _("Tell the operator; the disk may be full."),
+    ),
+    "media.error": (_("The file cannot be used."), _("Check that it plays, then send it again.")),
+    "face.model_output": (
+        _("A model gave numbers that make no sense."),
+        _("Tell the operator to check the models."),
+    ),
+    "weights.missing": (_("The models are not installed."), _("Tell the operator.")),
+    "weights.altered": (
+        _("A model on this machine is not the one that was checked."),
+        _("Tell the operator; nothing is made with it."),
+    ),
+    "blob.missing": (
+        _("A stored file is gone."),
+        _("Tell the operator: it was deleted, or a backup was not whole."),
+    ),
+    "blob.write": (_("The file could not be stored."), _("Tell the operator; the disk may be full.")),
+    "watermark.read_back": (
+        _("A mark could not be read back from the finished file, so nothing was delivered."),
+        _("Submit it again; if it stays, tell the operator the code."),
+    ),
+    "watermark.sound_lost": (
+        _("The sound's mark could not be found in the finished file, so nothing was delivered."),
+        _("Submit it again; if it stays, tell the operator the code."),
     ),
     "sync_unmeasured": (
         _("Mouth and sound of the finished file could not be measured, so it does not go out."),
@@ -180,6 +237,14 @@ def explain(error: Exception) -> Words:
     """Say what a service refused; the reader's language where there is a translation."""
     code = str(getattr(error, "code", "error"))
     return told(code, sentence=str(error), hint=str(getattr(error, "hint", "")))
+
+
+def reason_of(code: str, *, sentence: str = "", hint: str = "") -> Reason:
+    """Why something ended, whoever gave the code: the gate, a licence, or a step of the work."""
+    words = told(
+        code, sentence=sentence or str(_("It ended for a reason that this page does not know.")), hint=hint
+    )
+    return Reason(words.code, words.sentence, words.hint)
 
 
 def told(code: str, *, sentence: str = "", hint: str = "") -> Words:
