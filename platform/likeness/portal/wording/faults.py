@@ -94,10 +94,6 @@ EXPLAINED: dict[str, tuple[Any, Any]] = {
         _("The configured engine gave a video of another length, size or rate."),
         _("Tell the operator."),
     ),
-    "scenes_invalid": (
-        _("The scenes of the video cannot be used."),
-        _("Correct what is named; the first scene is number 0."),
-    ),
     "scene_invalid": (
         _("The person or a subtitle does not fit the picture."),
         _("Choose another format, or write shorter sentences."),
