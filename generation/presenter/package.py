@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -161,9 +162,9 @@ class Package:
         try:
             if path.stat().st_size > MAX_BYTES:
                 raise PackageError("The performance is too large.")
-            with np.load(path, allow_pickle=False) as found:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
                 return cls._of({name: found[name] for name in found.files})
-        except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             raise PackageError(f"The performance cannot be read: {type(error).__name__}.") from error
 
     @classmethod

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from audit import selectors as log
 from audit.leaf import KeyKind
 from consent import services as consents
-from generation import blobs, performing, presenting, selectors, services
+from generation import blobs, performances, performing, presenting, selectors, services, staging
 from generation.errors import (
     ClientIdTakenError,
     JobStateError,
@@ -24,6 +26,7 @@ from generation.errors import (
 )
 from generation.models import Presentation, PresentationState
 from generation.presenter.errors import PresenterError, SpeechFailedError, VoiceMissingError
+from generation.presenter.package import Package
 from generation.presenting import PresentRequest
 from tests.generation import fakes
 from watermark.metadata import read_label
@@ -198,7 +201,7 @@ def test_a_failing_engine_fails_the_presentation(
         raise SpeechFailedError("The speech worker failed twice.")
 
     monkeypatch.setattr(performing, "speech_engine", broken)
-    monkeypatch.setattr(performing, "_plate", lambda *_: None)
+    monkeypatch.setattr(staging, "plate_of", lambda *_: None)
     presenting.present(cast, client_id="one", by=quick.by["requester"])
 
     work()
@@ -272,15 +275,14 @@ def test_a_file_whose_mouth_does_not_fit_is_not_delivered(
         channel="branch_screen",
         format="preview",
     )
-    whole = performing.packed
+    write = performances._write_sound
 
-    def late(spoken: Any) -> bytes:
-        """The plan of sound that comes two frames earlier than it does in the file."""
-        pcm = spoken.speech.pcm
-        moved = replace(spoken.speech, pcm=pcm[2 * spoken.speech.sample_rate // 25 :])
-        return whole(replace(spoken, speech=moved))
+    def late(package: Package, path: Path) -> None:
+        """The sound of the file comes two frames later than its pictures."""
+        early = np.zeros(2 * package.rate // package.fps, np.int16)
+        write(replace(package, pcm=np.concatenate([early, package.pcm])), path)
 
-    monkeypatch.setattr(performing, "packed", late)
+    monkeypatch.setattr(performances, "_write_sound", late)
     presenting.present(request, client_id="teller-2", by=by)
     work()
 
