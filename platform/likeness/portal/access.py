@@ -28,6 +28,12 @@ EXPORT = frozenset({Role.LEGAL})
 """Who asks for copies without the visible label, and takes them; another person decides."""
 APPROVE_EXPORT = frozenset({Role.BUSINESS})
 SEE_EXPORTS = frozenset({Role.LEGAL, Role.BUSINESS, Role.AUDITOR})
+DRAFT_TEMPLATES = frozenset({Role.OPERATOR, Role.BUSINESS})
+"""Who writes versions of templates, and puts an earlier one back."""
+APPROVE_TEMPLATES = frozenset({Role.BUSINESS, Role.LEGAL})
+"""Who agrees to a version that somebody else wrote."""
+CHANGE_HOOKS = frozenset({Role.OPERATOR})
+SEE_HOOKS = frozenset({Role.OPERATOR, Role.AUDITOR})
 SEE_LOG = EVERYONE - {Role.REQUESTER}
 SEARCH_LOG = frozenset({Role.AUDITOR})
 

@@ -17,8 +17,8 @@ from generation.errors import GenerationError, NotFoundError, PresentInvalidErro
 from generation.presenter.errors import PresenterError
 from likeness.portal.presentations import PresentationRow, rows_of
 from likeness.portal.studio_forms import request_of
-from likeness.portal.wording.faults import told
-from likeness.portal.wording.reasons import Reason, reason
+from likeness.portal.wording.faults import reason_of, told
+from likeness.portal.wording.reasons import Reason
 from likeness.portal.wording.studio import field_words
 
 COLUMNS = (
@@ -116,7 +116,7 @@ def _reasons(note: Mapping[str, Any], row: PresentationRow | None) -> tuple[Reas
         return ()
     ended = row.row.job if row.row.job is not None and not row.row.code else row.row
     codes = dict.fromkeys(ended.reasons or ([ended.code] if ended.code else []))
-    return tuple(reason(code, sentence=ended.message, hint=ended.hint) for code in codes)
+    return tuple(reason_of(code, sentence=ended.message, hint=ended.hint) for code in codes)
 
 
 def _ask(

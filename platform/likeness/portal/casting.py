@@ -40,6 +40,11 @@ def performers(tenant: str) -> tuple[Castable, ...]:
     return tuple(_castable(tenant, kind="performer"))
 
 
+def voices(tenant: str) -> tuple[Castable, ...]:
+    """Whose recorded voice may be used."""
+    return tuple(_castable(tenant, kind="likeness", operation=Operation.VOICE))
+
+
 def voice_choices() -> list[tuple[str, Any]]:
     """Voices with their words; a site's own by its id, and none while the site's table is at fault."""
     try:
@@ -49,7 +54,8 @@ def voice_choices() -> list[tuple[str, Any]]:
     return [("", VOICES[""]), *((each, VOICES.get(each, each)) for each in known)]
 
 
-def _castable(tenant: str, *, kind: str) -> Iterator[Castable]:
+def _castable(tenant: str, *, kind: str, operation: Operation | None = None) -> Iterator[Castable]:
+    wanted = str(operation or OPERATIONS[kind])
     people = {row.id: row for row in consents.identities(tenant=tenant) if row.kind == kind}
     seen = set()
     for row in consents.consents(tenant=tenant, state="active"):
@@ -60,6 +66,6 @@ def _castable(tenant: str, *, kind: str) -> Iterator[Castable]:
             grant = consents.document(row.id, tenant=tenant).document["grant"]
         except ConsentError:  # one that cannot be read allows nothing
             continue
-        if str(OPERATIONS[kind]) in grant["operations"]:
+        if wanted in grant["operations"]:
             seen.add(person.id)
             yield Castable(person.id, str(person.name))

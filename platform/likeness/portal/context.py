@@ -34,11 +34,13 @@ NAVIGATION = (
     Entry("consents", _("Licences"), "consent-list", "licence", access.EVERYONE),
     Entry("studio", _("Studio"), "studio", "speech", access.SUBMIT_JOBS),
     Entry("videos", _("Videos"), "presentation-list", "play", access.EVERYONE),
+    Entry("templates", _("Templates"), "template-list", "look", access.EVERYONE),
     Entry("jobs", _("Jobs"), "job-list", "film", access.EVERYONE),
     Entry("exports", _("Unlabelled copies"), "export-list", "seal", access.SEE_EXPORTS),
     Entry("provenance", _("Provenance"), "provenance", "search", access.EVERYONE),
     Entry("verify", _("Check evidence"), "verify", "shield", access.EVERYONE),
     Entry("log", _("Log"), "log-list", "log", access.SEE_LOG),
+    Entry("hooks", _("Webhooks"), "hook-list", "hook", access.SEE_HOOKS),
     Entry("erasure", _("Erasure"), "erasure-list", "undo", access.ERASE),
     Entry("blocklist", _("Blocklist"), "block-list", "block", access.BLOCK),
 )

@@ -10,7 +10,7 @@ from audit import selectors as log
 from audit.errors import AuditError
 from consent import selectors as consents
 from generation import selectors as jobs
-from likeness.portal import access, licences, waiting
+from likeness.portal import access, attention, licences, waiting
 from likeness.portal.audit import shown
 from likeness.portal.health import log_health
 from likeness.portal.jobs import OPEN, STOP_POLLING, rows_of
@@ -45,6 +45,7 @@ class HomeView(Page):
             "in_review": consents.review_queue(tenant=self.tenant).count(),
             "health": log_health(),
             "may_see_log": access.allows(access.SEE_LOG, actor.roles),
+            "matters": attention.matters(by=actor),
             "activity": self._activity() if access.allows(access.SEE_LOG, actor.roles) else [],
         }
 

@@ -15,6 +15,7 @@ from consent import selectors as consents
 from consent.errors import ConsentError
 from generation import selectors
 from likeness.portal import people
+from likeness.portal.wording.faults import reason_of
 from likeness.portal.wording.reasons import Reason, reason
 
 OPEN = frozenset({"admitting", "queued", "running", "sealing"})
@@ -142,7 +143,7 @@ def stages_of(state: str, *, began: bool) -> tuple[Stage, ...]:
 def reasons_of(job: Any) -> tuple[Reason, ...]:
     """Why the job was refused or failed; the job's own words stand in for an unknown code."""
     codes = list(dict.fromkeys(job.reasons or ([job.code] if job.code else [])))
-    return tuple(reason(code, sentence=job.message, hint=job.hint) for code in codes)
+    return tuple(reason_of(code, sentence=job.message, hint=job.hint) for code in codes)
 
 
 def entries_of(job_hex: str) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from consent import selectors as consents
 from generation import selectors
@@ -16,20 +17,31 @@ from generation.presenter.script import Kind, read
 from likeness.portal import people
 from likeness.portal.jobs import Stage
 from likeness.portal.scripts import Finding, Marked, hits_of, marked
-from likeness.portal.wording.reasons import Reason, reason
+from likeness.portal.wording.faults import reason_of
+from likeness.portal.wording.reasons import Reason
 from likeness.portal.wording.studio import Measured, sync_words
+from likeness.portal.wording.templates import problem
 
 OPEN = frozenset({"queued", "running"})
 """States in which a presentation still moves."""
 STAGES = (
-    ("script", _("Script")),
-    ("drive", _("Speak and drive")),
-    ("admitting", _("Check")),
-    ("queued", _("Queue")),
-    ("running", _("Generate")),
-    ("sealing", _("Mark and seal")),
-    ("done", _("Deliver")),
+    ("script", _("Script"), _("The script waits for a free worker.")),
+    ("drive", _("Speech"), _("The script is spoken, and every sound gets its mouth shape.")),
+    (
+        "admitting",
+        _("Checks"),
+        _("Licence, release and faces are checked once more, now with the real length."),
+    ),
+    ("queued", _("Queue"), _("Everything is allowed; the video waits for its turn.")),
+    ("running", _("Pictures and marks"), _("Each picture is drawn, labelled and marked invisibly.")),
+    (
+        "sealing",
+        _("Sealing and measuring"),
+        _("The file is signed, its marks are read back, and lips and sound are measured against each other."),
+    ),
+    ("done", pgettext_lazy("video", "Ready"), _("The video may be used.")),
 )
+"""Steps by the state that they are known by; what happens meanwhile is told under the current one."""
 EXCERPT = 60
 
 
@@ -46,6 +58,16 @@ class PresentationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Pinned:
+    """The template of a presentation; ``problem`` in words, empty where it got the version it asked for."""
+
+    name: str
+    version: int
+    wanted: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class PresentationView:
     """A presentation on its page."""
 
@@ -58,6 +80,10 @@ class PresentationView:
     performer: str
     requester: str
     stages: tuple[Stage, ...]
+    doing: str
+    pinned: Pinned | None
+    taken_over: tuple[int, int] | None
+    versions: str
     reasons: tuple[Reason, ...]
     findings: tuple[Finding, ...]
     shown: tuple[Marked, ...]
@@ -67,7 +93,7 @@ class PresentationView:
 
 def rows_of(rows: Iterable[Any], *, tenant: str) -> tuple[PresentationRow, ...]:
     """Presentations for a list; each person's name is looked up once."""
-    names = _names(tenant)
+    names = names_of(tenant)
     return tuple(
         PresentationRow(
             row=row,
@@ -83,7 +109,7 @@ def rows_of(rows: Iterable[Any], *, tenant: str) -> tuple[PresentationRow, ...]:
 
 def view_of(row: Any, *, tenant: str) -> PresentationView:
     """One presentation with everything that its page tells."""
-    names, state = _names(tenant), selectors.presentation_state(row)
+    names, state = names_of(tenant), selectors.presentation_state(row)
     text = shown_text(row)
     findings = hits_of(row.hits, text)
     ended = row.job if row.job is not None and not row.code else row
@@ -99,8 +125,12 @@ def view_of(row: Any, *, tenant: str) -> PresentationView:
         performer=names.get(row.performer_id, row.performer_id),
         requester=people.names(tenant).get(row.requester, row.requester),
         stages=stages_of(row),
+        doing=_doing(row) if state in OPEN else "",
+        pinned=_pinned(row),
+        taken_over=taken_over(row),
+        versions=str(row.variants.client_id) if row.variants is not None else "",
         reasons=tuple(
-            reason(code, sentence=ended.message, hint=ended.hint) for code in codes if code not in told
+            reason_of(code, sentence=ended.message, hint=ended.hint) for code in codes if code not in told
         ),
         findings=findings,
         shown=marked(text, findings),
@@ -111,7 +141,7 @@ def view_of(row: Any, *, tenant: str) -> PresentationView:
 
 def stages_of(row: Any) -> tuple[Stage, ...]:
     """The steps from words to a delivered video; what ended early marks the step at which it did."""
-    order = [name for name, _label in STAGES]
+    order = [name for name, _label, _sentence in STAGES]
     state = selectors.presentation_state(row)
     if row.job is None:
         began = bool(row.done) or row.state == "driving"
@@ -126,8 +156,29 @@ def stages_of(row: Any) -> tuple[Stage, ...]:
         at, tone = (len(order), "") if row.job.state == "done" else (at, "now" if state in OPEN else "bad")
     return tuple(
         Stage(label, "done" if number < at else tone if number == at else "")
-        for number, (_name, label) in enumerate(STAGES)
+        for number, (_name, label, _sentence) in enumerate(STAGES)
     )
+
+
+def _doing(row: Any) -> str:
+    at = next((at for at, stage in enumerate(stages_of(row)) if stage.tone == "now"), 0)
+    return str(STAGES[at][2])
+
+
+def _pinned(row: Any) -> Pinned | None:
+    kept = row.scene.get("template")
+    if not kept:
+        return None
+    why = problem(kept["problem"]) if kept["problem"] else ""
+    return Pinned(kept["name"], kept["version"], kept["wanted"], why)
+
+
+def taken_over(row: Any) -> tuple[int, int] | None:
+    """How many sentences came from the video that this one changes, and of how many; None for a new one."""
+    told = row.report.get("reused") or (row.job.report.get("reused") if row.job is not None else None)
+    if isinstance(told, dict) and "sentences" in told:
+        return int(told["sentences"]), int(told.get("of", 0))
+    return (told, 0) if isinstance(told, int) and not isinstance(told, bool) else None
 
 
 def title_of(row: Any) -> str:
@@ -147,5 +198,6 @@ def shown_text(row: Any) -> str:
         return str(row.script)
 
 
-def _names(tenant: str) -> dict[str, str]:
+def names_of(tenant: str) -> dict[str, str]:
+    """The tenant's people by id."""
     return {row.id: str(row.name) for row in consents.identities(tenant=tenant)}

@@ -10,14 +10,16 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from generation import presenting
-from generation.errors import PresentInvalidError
-from generation.presenter.errors import PresenterError, ScriptEmptyError
+from generation import presenting, templating
+from generation.errors import GenerationError
+from generation.presenter.errors import PresenterError, ScriptEmptyError, TemplateInvalidError
 from generation.presenter.script import Kind, Run, Script
 from generation.presenting import PresentRequest, Reviewed
+from generation.templating import Pinned
 from likeness.portal.wording.faults import explain
 from likeness.portal.wording.reasons import reason
 from likeness.portal.wording.studio import notice
+from likeness.portal.wording.templates import place_fault
 
 QUOTE = 40
 _SSML_PLACE = re.compile(r"Line (\d+), column (\d+): (.*)", re.DOTALL)
@@ -82,18 +84,23 @@ class ReadingView:
 def view_of(request: PresentRequest, *, tenant: str) -> ReadingView:
     """What the panel shows for what was typed so far; nothing is kept and nothing is spoken."""
     try:
-        reviewed = presenting.review(request)
+        asked, pinned = presenting.in_template(request, tenant=tenant)
+        reviewed = presenting.review(asked)
     except ScriptEmptyError:
         return ReadingView(True, ())
-    except (PresenterError, PresentInvalidError) as error:
+    except TemplateInvalidError as error:
+        return ReadingView(False, tuple(_values(error, request)))
+    except (PresenterError, GenerationError) as error:
         findings: tuple[Finding, ...] = (_fault(error, request),)
         return ReadingView(False, findings, marks=_marks(findings))
     findings = (
         *_hits(reviewed),
-        *_consents(request, reviewed, tenant),
+        *_consents(asked, reviewed, tenant),
+        *(_lines(pinned, tenant) if pinned is not None else ()),
         *_notices(reviewed),
     )
-    written = request.kind == Kind.TEXT
+    # in a template the words are not those that stand in the field
+    written = request.kind == Kind.TEXT and pinned is None
     return ReadingView(
         False,
         findings,
@@ -149,6 +156,22 @@ def _consents(request: PresentRequest, reviewed: Reviewed, tenant: str) -> Itera
         if not code.startswith("text."):
             words = reason(code)
             yield Finding("bad", code, words.sentence, words.hint)
+
+
+def _lines(pinned: Pinned, tenant: str) -> Iterator[Finding]:
+    """What stands against the lines that the template shows."""
+    for code in templating.reasons_against(pinned, tenant=tenant):
+        words = reason(code)
+        yield Finding("bad", code, words.sentence, words.hint, place=_("in the lines at the lower left"))
+
+
+def _values(error: TemplateInvalidError, request: PresentRequest) -> Iterator[Finding]:
+    """Values that are missing or do not fit, and places that nothing fills."""
+    known = dict(request.template.variables) if request.template else {}
+    for name in sorted(error.fields):
+        given = name in known or (name not in ("title", "line") and f"{{{{{name}}}}}" not in request.script)
+        sentence = _("Fill in the template's values.") if given else place_fault(name)
+        yield Finding("bad", error.code, sentence, quote=name)
 
 
 def _notices(reviewed: Reviewed) -> Iterator[Finding]:

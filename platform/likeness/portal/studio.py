@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 
 from generation import presenting, previewing, selectors
 from generation.errors import ClientIdTakenError, NotFoundError, RefusedError
-from generation.presenter.errors import PresenterError
+from generation.presenter.errors import PresenterError, TemplateInvalidError
 from likeness.api import status_of
 from likeness.portal import access, scripts
 from likeness.portal.forms import blame
 from likeness.portal.pages import DOMAIN_ERRORS, Page
-from likeness.portal.presentations import OPEN, rows_of
-from likeness.portal.studio_forms import FIELDS, StudioForm, request_of
+from likeness.portal.presentations import OPEN, rows_of, title_of
+from likeness.portal.studio_files import blame_values, take, take_files
+from likeness.portal.studio_forms import StudioForm, request_of, scene_of, typed
 from likeness.portal.wording.faults import explain
 
 RECENT = 6
@@ -36,6 +37,8 @@ class StudioView(Page):
         """Show an empty script in the scene of the last one, or a script that is used again."""
         again = self._again(request.GET.get("from", ""))
         initial = again or self._last()
+        if again and request.GET.get("change"):
+            initial["revises"] = request.GET["from"]
         return self.compose(request, StudioForm(tenant=self.tenant, initial=initial))
 
     def compose(self, request: HttpRequest, form: StudioForm, *, status: int = 200) -> HttpResponse:
@@ -46,6 +49,8 @@ class StudioView(Page):
             "rows": rows,
             "moving": any(row.state in OPEN for row in rows),
             "colours": COLOURS,
+            "revised": self._revised(form),
+            "may_record": bool(form.fields["voice_identity"].choices[1:]),  # type: ignore[attr-defined]  # a choice field
             "nobody": [name for name in ("identity", "performer") if not _offered(form, name)],
         }
         return self.show(request, "portal/studio/compose.html", context, status=status)
@@ -54,11 +59,16 @@ class StudioView(Page):
         if not client_id:
             return {}
         row = selectors.presentation(client_id, tenant=self.tenant)
-        return {**_scene(row), "script": row.script, "kind": row.kind}
+        return {**scene_of(row), "script": row.script, "kind": row.kind}
 
     def _last(self) -> dict[str, Any]:
         mine = selectors.presentations(tenant=self.tenant).filter(requester=self.actor.id).first()
-        return _scene(mine) if mine is not None else {}
+        return scene_of(mine) if mine is not None else {}
+
+    def _revised(self, form: StudioForm) -> str:
+        """The title of the video that is being changed, empty for a new one."""
+        client_id = form["revises"].value()
+        return title_of(selectors.presentation(client_id, tenant=self.tenant)) if client_id else ""
 
 
 class PresentationCreateView(StudioView):
@@ -68,8 +78,8 @@ class PresentationCreateView(StudioView):
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """Submit once, however often the button is pressed."""
-        form = StudioForm(request.POST, tenant=self.tenant)
-        if not form.is_valid():
+        form = StudioForm(request.POST, request.FILES, tenant=self.tenant)
+        if not form.is_valid() or not take_files(form, by=self.actor):
             return self.compose(request, form, status=422)
         client_id = form.cleaned_data["client_id"]
         try:
@@ -85,6 +95,9 @@ class PresentationCreateView(StudioView):
                 None, _("This page has sent another script already. Press again to make a second video.")
             )
             return self.compose(request, form, status=status_of(error))
+        except TemplateInvalidError as error:
+            blame_values(form, error)
+            return self.compose(request, form, status=422)
         except PresenterError as error:  # its own words name characters; these are in the reader's language
             words = explain(error)
             form.add_error("script", f"{words.sentence} {words.hint}")
@@ -103,9 +116,37 @@ class StudioReviewView(Page):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """The panel beside the script."""
-        typed = {name: request.POST.get(name, "") for name in FIELDS}
-        view = scripts.view_of(request_of(typed), tenant=self.tenant)
+        view = scripts.view_of(request_of(typed(request.POST)), tenant=self.tenant)
         return self.show(request, "portal/studio/reading.html", {"reading": view})
+
+
+class StudioLookView(StudioView):
+    """The part of the form that a template decides about, as soon as another one is chosen."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """What was typed stays."""
+        form = StudioForm(tenant=self.tenant, initial=typed(request.POST))
+        return self.show(request, "portal/studio/look.html", {"form": form, "colours": COLOURS})
+
+
+class StudioUploadView(Page):
+    """Take in a picture or a recording while the form is being filled."""
+
+    http_method_names = ["post"]
+    roles = access.SUBMIT_JOBS
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """What a request names it by, or what stands against it."""
+        upload, kind = request.FILES.get("file"), request.POST.get("kind", "")
+        if upload is None or kind not in ("picture", "sound"):
+            return _told(_("Choose a file first."), "", status=400)
+        try:
+            return JsonResponse({"value": take(upload, kind=kind, by=self.actor)})
+        except DOMAIN_ERRORS as error:
+            words = explain(error)
+            return _told(words.sentence, words.hint, status=status_of(error))
 
 
 class StudioPreviewView(Page):
@@ -117,9 +158,7 @@ class StudioPreviewView(Page):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Make it of what was typed so far."""
-        typed: dict[str, Any] = {name: request.POST.get(name, "") for name in FIELDS}
-        typed["subtitles"] = request.POST.get("subtitles", "")
-        asked = request_of(typed)
+        asked = request_of(typed(request.POST))
         try:
             data = self.make()(asked, by=self.actor)
         except NotFoundError:
@@ -158,18 +197,6 @@ class StudioHearView(StudioPreviewView):
 
 def _told(sentence: str, hint: str, *, status: int) -> HttpResponse:
     return JsonResponse({"sentence": sentence, "hint": hint}, status=status)
-
-
-def _scene(row: Any) -> dict[str, Any]:
-    return {
-        "identity": row.identity_id,
-        "performer": row.performer_id,
-        "language": row.language,
-        "purpose": row.purpose,
-        "channel": row.channel,
-        "territory": row.territory,
-        **row.scene,
-    }
 
 
 def _offered(form: StudioForm, name: str) -> bool:

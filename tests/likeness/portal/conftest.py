@@ -14,7 +14,17 @@ from django.test import Client
 from django.utils import timezone
 
 from consent import erasure, services
-from generation.models import Job, Media, Presentation
+from generation.models import (
+    Delivery,
+    Hook,
+    Job,
+    Media,
+    Presentation,
+    SceneTemplate,
+    TemplateVersion,
+    VariantSet,
+)
+from generation.presenter.templates import sha256_of
 from tests.consent import fakes
 from tests.consent.samples import make_terms
 
@@ -90,6 +100,10 @@ def world(people) -> SimpleNamespace:
         erased=erased,
         job=make_job(by),
         presentation=make_presentation(by),
+        template=make_template(by),
+        hook=make_hook(by),
+        delivery=make_delivery,
+        variants=make_variants(by),
     )
 
 
@@ -162,6 +176,84 @@ def make_presentation(by: dict[str, Any]) -> Callable[..., Presentation]:
         return Presentation.objects.create(tenant="demo", state=state, **fields | values)
 
     return make
+
+
+SCENE = {"format": "preview", "title": "{{name}}", "variables": {"name": "text", "sum": "amount"}}
+
+
+def make_template(by: dict[str, Any]) -> Callable[..., TemplateVersion]:
+    """Versions of templates in any state; an approved one is the one in use."""
+
+    def make(state: str = "approved", *, name: str = "balance", **values: Any) -> TemplateVersion:
+        document = values.pop("document", SCENE)
+        row, _made = SceneTemplate.objects.get_or_create(tenant="demo", name=name)
+        fields: dict[str, Any] = {
+            "document": document,
+            "sha256": sha256_of(document),
+            "author": by["operator"].id,
+        }
+        if state == "approved":
+            fields |= {"approver": by["business"].id, "approved": timezone.now()}
+        fields |= {"number": row.versions.count() + 1, "state": state}
+        made: TemplateVersion = TemplateVersion.objects.create(template=row, **fields | values)
+        if state == "approved":
+            row.active = made
+            row.save()
+        return made
+
+    return make
+
+
+def make_hook(by: dict[str, Any]) -> Callable[..., Hook]:
+    """Webhooks, each with an address of its own."""
+    count = iter(range(1, 1000))
+
+    def make(**values: Any) -> Hook:
+        fields = {
+            "tenant": "demo",
+            "url": f"https://bank.example/{next(count)}",
+            "creator": by["operator"].id,
+        }
+        return Hook.objects.create(**fields | values)
+
+    return make
+
+
+def make_delivery(hook: Hook, state: str = "delivered", **values: Any) -> Delivery:
+    """A message to a webhook."""
+    now = timezone.now()
+    fields: dict[str, Any] = {"url": hook.url, "event": "presentation.succeeded", "body": "{}", "due": now}
+    if state != "waiting":
+        fields |= {"finished": now, "status": 204 if state == "delivered" else 500, "attempts": 3}
+        fields |= {"problem": "" if state == "delivered" else "status"}
+    return Delivery.objects.create(tenant="demo", hook=hook, state=state, **fields | values)
+
+
+def make_variants(by: dict[str, Any]) -> Callable[..., VariantSet]:
+    """Requests for several versions: each cell (language, identity, presentation or code)."""
+
+    def make(*cells: tuple[str, str, Any]) -> VariantSet:
+        row = VariantSet.objects.create(
+            tenant="demo",
+            client_id="set-1",
+            request_sha256="0" * 64,
+            requester=by["requester"].id,
+            cells=[_cell(*cell) for cell in cells or [("zh", "idn_" + "0" * 16, "scope.language")]],
+        )
+        for _language, _identity, made in cells:
+            if isinstance(made, Presentation):
+                made.variants = row
+                made.save()
+        return row
+
+    return make
+
+
+def _cell(language: str, identity: str, made: Presentation | str) -> dict[str, Any]:
+    cell: dict[str, Any] = {"language": language, "identity": identity, "asked": True}
+    if isinstance(made, Presentation):
+        return cell | {"presentation": made.client_id}
+    return cell | {"presentation": "", "code": made, "message": "No.", "hint": "", "reasons": [made]}
 
 
 def upload(data: bytes, name: str = "file.png") -> SimpleUploadedFile:

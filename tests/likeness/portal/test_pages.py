@@ -34,6 +34,15 @@ PAGES = {
     "presentation-list": ALL,
     "presentation-detail": ALL,
     "presentation-file": ALL,
+    "variants-create": {"requester"},
+    "variants-detail": ALL,
+    "template-list": ALL,
+    "template-detail": ALL,
+    "template-picture": ALL,
+    "template-create": {"operator", "business"},
+    "template-draft": {"operator", "business"},
+    "hook-list": {"operator", "auditor"},
+    "hook-detail": {"operator", "auditor"},
     "job-list": ALL,
     "job-create": {"requester"},
     "job-detail": ALL,
@@ -58,6 +67,14 @@ CHANGES = {
     "studio-review": {"requester"},
     "studio-see": {"requester"},
     "studio-hear": {"requester"},
+    "studio-look": {"requester"},
+    "studio-upload": {"requester"},
+    "variants-start": {"requester"},
+    "variants-cancel": {"requester", "operator"},
+    "template-approve": {"business", "legal"},
+    "template-rollback": {"operator", "business"},
+    "hook-ping": {"operator"},
+    "hook-remove": {"operator"},
     "job-cancel": {"requester", "operator"},
     "job-download": ALL - {"operator"},
     "block-remove": {"legal"},
@@ -89,6 +106,14 @@ def address(world):
         if name == "presentation-file":
             made = world.presentation("generating", job=world.job("done"))
             return reverse(name, args=[made.client_id, "srt"])
+        if name in ("variants-detail", "variants-cancel"):
+            return reverse(name, args=[world.variants().client_id])
+        if name in ("template-detail", "template-draft"):
+            return reverse(name, args=[world.template().template.name])
+        if name.startswith("template-") and name not in ("template-list", "template-create"):
+            return reverse(name, args=[world.template().template.name, 1])
+        if name.startswith("hook-") and name != "hook-list":
+            return reverse(name, args=[world.hook().pk])
         if name.startswith("consent-") and name not in ("consent-list", "consent-submit"):
             return reverse(name, args=[world.submit().id])
         if name == "identity-erased":

@@ -301,11 +301,11 @@ def test_polling_lasts_as_long_as_it_moves(sign_in, world, state, moving):
     ("state", "job", "now"),
     [
         ("queued", "", "Script"),
-        ("driving", "", "Speak and drive"),
-        ("generating", "admitting", "Check"),
+        ("driving", "", "Speech"),
+        ("generating", "admitting", "Checks"),
         ("generating", "queued", "Queue"),
-        ("generating", "running", "Generate"),
-        ("generating", "sealing", "Mark and seal"),
+        ("generating", "running", "Pictures and marks"),
+        ("generating", "sealing", "Sealing and measuring"),
     ],
 )
 def test_the_stage_is_named(sign_in, world, state, job, now):

@@ -13,6 +13,12 @@ PATHS: dict[str, str] = {
     "play": '<circle cx="12" cy="12" r="8.3"/><path d="m10.3 8.9 4.9 3.1-4.9 3.1z"/>',
     "table": '<rect x="4" y="5" width="16" height="14" rx="1.5"/><path d="M4 9.7h16M4 14.3h16M10 9.7V19"/>',
     "film": '<rect x="3.5" y="5.5" width="17" height="13" rx="2"/><path d="m10.3 9.3 4.4 2.7-4.4 2.7z"/>',
+    "look": '<rect x="3.5" y="5" width="17" height="14" rx="2"/><path d="M6.5 15.5h5"/>'
+    '<circle cx="15" cy="10.5" r="2"/><path d="M11.5 19c.3-3 1.6-4.5 3.5-4.5s3.2 1.5 3.5 4.5"/>',
+    "grid": '<path d="M4 4.5h6.5V11H4zM13.5 4.5H20V11h-6.5zM4 14h6.5v6H4zM13.5 14H20v6h-6.5z"/>',
+    "hook": '<path d="M4 12h11M11.5 8.5 15 12l-3.5 3.5"/><path d="M15 5.5h4.5v13H15"/>',
+    "mic": '<rect x="9" y="3.5" width="6" height="10.5" rx="3"/>'
+    '<path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v2.8"/>',
     "search": '<circle cx="10.8" cy="10.8" r="6.3"/><path d="m15.5 15.5 5 5"/>',
     "log": '<path d="M5 6h14M5 12h14M5 18h9"/><circle cx="18.5" cy="18" r="1.6"/>',
     "block": '<circle cx="12" cy="12" r="8.3"/><path d="m6.2 6.2 11.6 11.6"/>',

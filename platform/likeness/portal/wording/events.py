@@ -51,6 +51,7 @@ EVENTS: dict[str, Told] = {
     "export.erased": Told("", "undo", _("The recipient of a copy was erased")),
     "hook.added": Told("", "shield", _("An address outside is told of jobs")),
     "hook.removed": Told("", "undo", _("An address outside is told of jobs no more")),
+    "script.sent": Told("warn", "shield", _("Words of a script went to a speech engine outside")),
     "template.activated": Told("", "check", _("A look of videos came into use")),
     "template.rolled_back": Told("warn", "undo", _("An earlier look of videos was put back")),
     "template.fell_back": Told(

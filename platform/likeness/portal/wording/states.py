@@ -44,6 +44,16 @@ CHIPS: dict[str, Chip] = {
     # copies without the visible label; "rejected" is above
     "requested": Chip("warn", "clock", _("Waiting for business")),
     "delivered": Chip("good", "check", _("Ready")),
+    # versions of templates
+    "trying": Chip("info", "spin", _("Being tried")),
+    "ready": Chip("warn", "clock", _("Waits for approval")),
+    "approved": Chip("good", "check", _("Approved")),
+    # messages to hooks; "delivered" is said of them elsewhere
+    "waiting": Chip("info", "clock", _("To be sent")),
+    "dead": Chip("bad", "alert", _("Given up")),
+    "taken": Chip("good", "check", _("Taken")),
+    # several videos of one request
+    "partial": Chip("warn", "alert", _("Partly ready")),
     # proofs and log
     "verified": Chip("good", "check", _("Verified")),
     "pending": Chip("warn", "clock", _("Waiting for the log")),

@@ -58,11 +58,11 @@ class Measured:
     value: str
 
 
-def sync_words(report: Mapping[str, Any] | None) -> tuple[Measured, ...]:
+def sync_words(report: Mapping[str, Any] | None, *, bounds: Bounds | None = None) -> tuple[Measured, ...]:
     """A finished file's sync report in words; empty when there is none."""
     if not report:
         return ()
-    bounds = Bounds.swapped()
+    bounds = bounds or Bounds.swapped()
     follow = _("%(r)s of 1, at least %(least)s")
 
     def agreement(name: str, least: float) -> str:

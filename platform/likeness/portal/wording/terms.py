@@ -113,6 +113,12 @@ TABLES: dict[str, dict[str, Any]] = {
         "square": _("Square, 1080"),
         "preview": _("Draft, 720p"),
     },
+    "variable": {
+        "text": pgettext_lazy("variable", "Text"),
+        "amount": _("Amount"),
+        "date": _("Date"),
+        "image": _("Picture"),
+    },
     "writing": {"text": pgettext_lazy("writing", "Plain text"), "ssml": "SSML"},
     "profile": {
         "cn": _("China"),

@@ -86,6 +86,7 @@ function localTimes(root) {
 localTimes(document);
 document.addEventListener("htmx:afterSwap", (event) => localTimes(event.target.parentNode || document));
 document.querySelectorAll(".drop").forEach(enhanceDrop);
+document.addEventListener("htmx:afterSwap", (event) => event.target.querySelectorAll(".drop:not(.ready)").forEach(enhanceDrop));
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-copy]");
   if (button) copyText(button);

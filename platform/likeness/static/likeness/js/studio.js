@@ -114,15 +114,55 @@ function learned() {
 }
 
 function shape() {
+  const look = form.querySelector(".chosen-look"); /* a template decides about the format */
   const chosen = form.querySelector('[name="format"]:checked');
-  monitor.dataset.format = chosen ? chosen.value : "landscape";
+  monitor.dataset.format = look ? look.dataset.format : chosen ? chosen.value : "landscape";
+}
+
+/** Send a chosen file at once, so that the form names it: a preview needs it, and no preview sends it again. */
+async function takeIn(input) {
+  const field = input.closest(".taken");
+  const value = field.querySelector('input[type="hidden"]');
+  const words = field.querySelector("[data-told]");
+  const file = input.files[0];
+  if (!file) return;
+  const data = new FormData();
+  data.append("file", file);
+  data.append("kind", field.dataset.kind);
+  data.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+  field.classList.remove("bad");
+  words.textContent = form.dataset.sending;
+  try {
+    const answer = await fetch(form.dataset.uploadTo, { method: "POST", body: data });
+    const isJson = (answer.headers.get("Content-Type") || "").includes("json");
+    const told = isJson ? await answer.json() : null;
+    if (!answer.ok) throw new Error(told ? `${told.sentence} ${told.hint}` : monitor.dataset.lost);
+    value.value = told.value;
+    words.textContent = `${file.name} – ${form.dataset.taken}`;
+  } catch (error) {
+    value.value = "";
+    field.classList.add("bad");
+    words.textContent = error.message;
+  }
+  input.value = "";
+  field.querySelector(".chosen").replaceChildren();
+  value.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 script.addEventListener("scroll", () => { ink.scrollTop = script.scrollTop; });
 script.addEventListener("input", () => drawInk([]));
-form.addEventListener("change", shape);
+form.addEventListener("change", (event) => {
+  shape();
+  if (event.target.matches(".taken input[type='file']")) takeIn(event.target);
+});
 hearing.addEventListener("click", hear);
-document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "reading") learned(); });
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id === "reading") learned();
+  if (event.target.id === "look") {
+    shape();
+    script.dispatchEvent(new Event("input", { bubbles: true })); /* the script is read anew in this look */
+  }
+});
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-from]");
   if (!button) return;
