@@ -22,11 +22,18 @@ from generation.presenter.package import Package
 
 KIND = "performance"
 SOUND_RATE = 48_000
+COVERED = "yuva420p"
+"""Pixel format of a performance without a background."""
 
 
 def is_performance(media: Media) -> bool:
     """Whether this footage is a script that will be rendered."""
     return bool(media.kind == KIND)
+
+
+def is_transparent(media: Media) -> bool:
+    """Whether it is a performance without a background."""
+    return is_performance(media) and bool(media.info.get("pixel_format") == COVERED)
 
 
 def store(package: Package, *, tenant: str, by: str) -> Media:
@@ -125,7 +132,7 @@ def _info(package: Package, size_bytes: int) -> MediaInfo:
         frame_count=package.frames,
         rate=Fraction(package.fps),
         variable_rate=False,
-        pixel_format="yuv420p",
+        pixel_format=COVERED if package.scene.get("transparent") else "yuv420p",
         bit_depth=8,
         colour_space=1,
         full_range=False,

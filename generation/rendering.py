@@ -20,8 +20,9 @@ from generation.engine.chunk import Likeness, PipelineSettings, StillSwapper
 from generation.engine.errors import GuardAbortError, NoFaceError
 from generation.engine.faces.models import FaceModels
 from generation.engine.faces.track import Track, Tracker
+from generation.engine.media.alpha import AlphaWriter
 from generation.engine.media.colour import from_planes
-from generation.engine.media.encode import open_writer
+from generation.engine.media.encode import VideoWriter
 from generation.engine.media.info import MediaInfo
 from generation.engine.pipeline import ask
 from generation.engine.types import Action, ChunkReport, Finish, Guard, Image, Planes, Progress
@@ -167,7 +168,8 @@ def _write(
     faces: int,
 ) -> None:
     keys = frozenset(span.keys)
-    with open_writer(out, info=info, settings=parts.settings.encode) as writer:
+    opened = AlphaWriter if out.suffix == ".webm" else VideoWriter
+    with opened(out, info=info, settings=parts.settings.encode) as writer:
         for planes in drawn:
             index = span.first_frame + report.frames
             if report.frames % LOOK_EVERY == 0:

@@ -53,6 +53,7 @@ class Claim:
     def out(self) -> Path:
         """Where this attempt writes: no two attempts share a file."""
         suffix = ".png" if self.job.media.kind == "image" else ".mp4"
+        suffix = ".webm" if performances.is_transparent(self.job.media) else suffix
         return transitions.scratch(self.job.id) / f"{self.chunk.index:05d}-{self.chunk.attempts}{suffix}"
 
 

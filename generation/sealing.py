@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from generation import formats
+from generation import formats, transparency
 from generation.engine.media.colour import from_planes, to_planes
 from generation.engine.media.decode import frames_at
 from generation.engine.media.image import decode_image
@@ -72,7 +72,9 @@ class SealOrder:
     @property
     def kind(self) -> str:
         """Suffix of the output."""
-        return formats.container(self.container, still=self.info.still)
+        return formats.container(
+            self.container, still=self.info.still, transparent=self.container == formats.TRANSPARENT
+        )
 
     @property
     def aigc(self) -> AigcLabel:
@@ -163,6 +165,8 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
         store=None if formats.holds_credential(order.kind) else manifest,
     )
     shown = order.info if order.sound is None else probe(order.footage, MediaLimits())
+    if order.kind == formats.TRANSPARENT and (label := drawn(order.marks)) is not None:
+        transparency.check_label(signed, label, duration_s=order.info.duration_s, until_s=opening_s)
     before, after = small_pictures(order.footage, shown, signed, opening_s=opening_s)
     if order.marks.label is None:
         after = labelled(after)
@@ -235,6 +239,9 @@ def small_pictures(
     """
     made = probe(output, MediaLimits())
     share = min(opening_s or made.duration_s, made.duration_s) / made.duration_s / 2
+    if output.suffix.removeprefix(".") == formats.TRANSPARENT:
+        picture = small_jpeg(transparency.picture_at(output, made.duration_s * share))
+        return _at(footage, info, share), picture
     return _at(footage, info, share), _at(output, made, share)
 
 

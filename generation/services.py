@@ -22,7 +22,17 @@ from audit import services as audit
 from audit.events import Actor, OutputDownloaded
 from consent import selectors as consents
 from consent.errors import NotFoundError as ConsentNotFoundError
-from generation import blobs, delivery, exporting, formats, hooks, queueing, selectors, transitions
+from generation import (
+    blobs,
+    delivery,
+    exporting,
+    formats,
+    hooks,
+    performances,
+    queueing,
+    selectors,
+    transitions,
+)
 from generation.admitting import admit
 from generation.engine.errors import TooLargeError, UnsupportedMediaError
 from generation.engine.media.info import MediaLimits
@@ -212,7 +222,11 @@ def _new_job(request: JobRequest, *, by: Actor) -> Job:
         language=request.language,
         product=request.product,
         mode=request.mode,
-        container=formats.container(request.container, still=media.kind == "image"),
+        container=formats.container(
+            request.container,
+            still=media.kind == "image",
+            transparent=performances.is_transparent(media),
+        ),
         callback_id=request.callback_id,
         callback=hooks.require(request.callback, tenant=by.tenant),
     )

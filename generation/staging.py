@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from consent import selectors as consents
 from consent.licence import Use
 from generation import loaded, templating
 from generation.engine.look.matte import Matting
+from generation.engine.media.alpha import over
 from generation.engine.media.colour import from_planes
 from generation.engine.media.image import decode_image
 from generation.engine.types import Image
@@ -25,6 +27,7 @@ from generation.presenter.overlay import Overlaid, Scene
 from generation.presenter.package import Portrait
 from generation.presenter.scene import SIZES, Layout, Plate
 
+GREY = 128
 CALLED = {"landscape": (1920, 1080), "portrait": (1080, 1920), "square": (1080, 1080), "preview": (1280, 720)}
 
 
@@ -52,6 +55,7 @@ def scene_of(row: Presentation) -> Scene:
     if "template" in row.scene:
         return templating.scene_for(row)
     layout = layout_of(row.scene["format"], row.scene["colour"])
+    layout = replace(layout, transparent=bool(row.scene.get("transparent")))
     return Scene(layout, subtitles=bool(row.scene["subtitles"]))
 
 
@@ -91,10 +95,10 @@ def plate_of(picture: Image, layout: Layout) -> Plate:
 
 
 def at_rest(scene: Scene, plate: Plate, performance: Performance) -> Image:
-    """(h, w, 3) uint8 BGR: the scene while nobody moves and nobody has begun to speak."""
+    """(h, w, 3) uint8 BGR: the scene while nobody moves or speaks; grey where it has no background."""
     still = performance.at_rest()
     planes = next(iter(engine_of(scene).frames(plate, scene.layout, still, fps=FPS)))
-    return from_planes(planes)
+    return from_planes(over(planes, luma=GREY) if planes.a is not None else planes)
 
 
 @lru_cache(maxsize=1)

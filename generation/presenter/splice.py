@@ -36,12 +36,16 @@ def take(video: Path, out: Path, *, first: int, frames: int, start: int, fps: in
 
 def _write(video: Path, part: Path, *, first: int, frames: int, start: int, fps: int) -> None:
     step = Fraction(1, fps)
+    covered = Path(part.stem).suffix == ".webm"
+    form, options = ("webm", {}) if covered else ("mp4", {"movflags": "use_metadata_tags"})
     with (
         av.open(str(video)) as earlier,
-        av.open(str(part), "w", format="mp4", options={"movflags": "use_metadata_tags"}) as chunk,
+        av.open(str(part), "w", format=form, options=options) as chunk,
     ):
         source = earlier.streams.video[0]
         target = chunk.add_stream_from_template(source, opaque=True)
+        if covered:
+            target.metadata["alpha_mode"] = "1"
         chunk.metadata.update({START_TAG: str(start), TIME_BASE_TAG: str(step)})
         seen: list[int] = []
         for number, packet in _between(source, earlier, first, first + frames, step):
