@@ -6,7 +6,7 @@ Work is done at no more than 160 px of face width; only the warp itself and the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -72,7 +72,6 @@ class _Manner:
 
 _CLIP = _Manner(160.0, 3, 0.05, openings.OPENINGS, match_sharpness)
 _STILL = _Manner(400.0, 4, 0.035, (INNER_LIP,), match_grain)
-_STILL_SHUT = replace(_STILL, kept=())
 
 
 class MeshSwapper:
@@ -102,13 +101,14 @@ class MeshSwapper:
         """
         shut = still.shut_lips(mesh)
         target, yaw_deg = self._shape.fit_still(shut)
+        closed, work = still.are_shut(shut), frame.copy()
         if abs(yaw_deg) < _FADE_TO_DEG:
-            still.take_off_spectacles(frame, mesh)
-        if not still.are_shut(shut):
-            return self._swap(frame, shut, target, yaw_deg, _STILL)
-        result = self._swap(frame, shut, target, yaw_deg, _STILL_SHUT)
+            still.take_off_spectacles(work, mesh)
+        result = self._swap(work, shut, target, yaw_deg, _STILL)
         if result.strength > 0:
-            still.shade_seam(frame, target)
+            if closed:
+                still.shade_seam(work, target)
+            frame[:] = work
         return result
 
     def _swap(
