@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def look(path: Path, info: MediaInfo, models: FaceModels) -> Seen:
     Raises:
         SyncUnmeasuredError: the first frame shows no face.
     """
-    return follow(read_planes(path, info, whole(info)), models, name=path.name)
+    with closing(read_planes(path, info, whole(info))) as frames:
+        return follow(frames, models, name=path.name)
 
 
 def follow(frames: Iterable[Planes], models: FaceModels, *, name: str) -> Seen:
