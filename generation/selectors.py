@@ -262,6 +262,12 @@ def presentation_state(row: Presentation) -> str:
     return "running" if row.job.state in OPEN_STATES else ended.get(state, state)
 
 
+def sentences_taken_over(job: Job) -> int:
+    """How many sentences a job takes from the video that it revises; known as soon as it is planned."""
+    plans = (chunk.plan for chunk in job.chunks.all())
+    return sum(len(plan["keys"]) for plan in plans if plan.get("taken_from") is not None)
+
+
 def open_presentations(*, tenant: str) -> int:
     """How many presentations of the tenant are in flight."""
     driving = Q(state__in=[PresentationState.QUEUED, PresentationState.DRIVING])

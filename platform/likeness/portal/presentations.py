@@ -174,11 +174,16 @@ def _pinned(row: Any) -> Pinned | None:
 
 
 def taken_over(row: Any) -> tuple[int, int] | None:
-    """How many sentences came from the video that this one changes, and of how many; None for a new one."""
-    told = row.report.get("reused") or (row.job.report.get("reused") if row.job is not None else None)
-    if isinstance(told, dict) and "sentences" in told:
-        return int(told["sentences"]), int(told.get("of", 0))
-    return (told, 0) if isinstance(told, int) and not isinstance(told, bool) else None
+    """How many sentences come from the video that this one changes, and of how many; None for a new one."""
+    if row.revises_id is None or row.job is None:
+        return None
+    told = row.job.report.get("reused")
+    taken = selectors.sentences_taken_over(row.job) if told is None else told.get("sentences", 0)
+    try:
+        kind, language = Kind(row.kind), Language(row.language)
+        return taken, len(read(row.script, language=language, kind=kind).segments)
+    except (PresenterError, ValueError):
+        return taken, taken
 
 
 def title_of(row: Any) -> str:

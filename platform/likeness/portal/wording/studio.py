@@ -21,6 +21,10 @@ NOTICES: dict[str, tuple[Any, Any]] = {
         gettext_lazy("This sign is not spoken."),
         gettext_lazy("Remove it, or leave it silent."),
     ),
+    "script_gesture": (
+        gettext_lazy("This gesture is not known; nothing moves there."),
+        gettext_lazy("Use gesture.nod, gesture.tilt or gesture.brows."),
+    ),
 }
 FIELDS: dict[str, Any] = {
     "id": gettext_lazy("An id has 3 to 64 letters, digits, hyphens and underscores."),
