@@ -41,7 +41,7 @@ def cover(number: int) -> np.ndarray:
     """A soft disc that moves."""
     rows, columns = np.mgrid[: SIZE[1], : SIZE[0]]
     away = np.hypot(rows - 48, columns - 40 - number)
-    return np.clip((34 - away) * 32, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((34 - away) * 32, 0, 255), np.uint8)
 
 
 def away(found: Planes, wanted: np.ndarray) -> float:
