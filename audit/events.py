@@ -406,6 +406,22 @@ class HookRemoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptSent(Event):
+    """Words of a script are about to leave the house, to be spoken by an engine at `host`.
+
+    `script` commits to them, `characters` counts those that this voice says; `job` is a presentation or a
+    preview.
+    """
+
+    type = "script.sent"
+    job: str
+    host: str
+    script: str
+    voice: str
+    characters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _TemplateChanged(Event):
     """What every change of a template says; `sha256` is of the version that is used from now on."""
 
@@ -448,7 +464,7 @@ TYPES: dict[str, type[Event]] = {
         *(GateDecided, GenerationQueued, GenerationStarted, GenerationFinished, GenerationFailed),
         *(GenerationCancelled, LabelApplied, OutputDownloaded, OutputWithdrawn),
         *(ExportRequested, ExportApproved, ExportRejected, ExportDelivered, ExportErased),
-        *(HookAdded, HookRemoved),
+        *(HookAdded, HookRemoved, ScriptSent),
         *(TemplateActivated, TemplateRolledBack, TemplateFellBack),
     )
 }

@@ -30,6 +30,7 @@ from generation.gate.reasons import hint
 from generation.gate.rules import Facts, Policy
 from generation.models import Media, Presentation
 from generation.presenter.behind import Backdrop
+from generation.presenter.errors import ScenesInvalidError
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +126,31 @@ def judge(shown: Sequence[Media], *, tenant: str, use: Use) -> Judged:
         blocked.version,
         tuple(entry.sha256 for entry in models.used),
     )
+
+
+def require_usable(backgrounds: Sequence[str], *, tenant: str) -> None:
+    """Make sure that what stands behind each scene (a media's id, or "") can.
+
+    Raises:
+        ScenesInvalidError: one is not here, no picture or video, or too long.
+    """
+    faults = {}
+    for number, media_id in enumerate(backgrounds):
+        if media_id and (fault := _fault_of(media_id, tenant=tenant)):
+            faults[f"scenes.{number}.background"] = fault
+    if faults:
+        raise ScenesInvalidError("A background cannot be used.", faults=faults)
+
+
+def _fault_of(media_id: str, *, tenant: str) -> str:
+    try:
+        media = selectors.media(media_id, tenant=tenant)
+    except NotFoundError:
+        return "Upload it first."
+    if media.kind not in ("image", "video") or not blobs.store().exists(media.sha256):
+        return "It is no picture and no video, or was deleted."
+    long = media.kind == "video" and float(media.info["duration_s"]) > SECONDS_MAX
+    return f"A video behind somebody is at most {SECONDS_MAX:.0f} s long." if long else ""
 
 
 def assets_of(row: Presentation) -> tuple[Media, ...]:

@@ -29,21 +29,16 @@ from generation import (
     speaking,
     staging,
     templating,
-    voicing,
 )
 from generation.errors import AlreadyOverError, RefusedError
 from generation.gate.reasons import hint
 from generation.leases import Lease
 from generation.models import Job, JobConsent, JobState, Presentation, PresentationState
 from generation.presenter import line
-from generation.presenter.cast import voices_of
 from generation.presenter.errors import PackageError, PresenterError
 from generation.presenter.line import Spoken, speak
-from generation.presenter.normalise import Language
 from generation.presenter.package import Package, pack
 from generation.presenter.remembered import Remembering, Said
-from generation.presenter.script import Kind, read
-from generation.presenter.speech import SpeechEngine
 from generation.presenter.subtitles import to_srt, to_vtt
 from generation.presenter.visemes import as_records
 from generation.presenter.voices import VoiceEntry
@@ -97,14 +92,14 @@ def _take(presentation_id: uuid.UUID) -> Presentation | None:
 
 
 def _perform(row: Presentation, lease: Lease) -> None:
-    script = read(row.script, language=Language(row.language), kind=Kind(row.kind))
+    script = presenting.script_of(row)
     if words_against(script) or _words_of_template(row):
         raise RefusedError(
             "The words are refused now.", job=str(row.id), code="text.review", reasons=("text.review",)
         )
     _stage(row, lease, Stage.SCENE)
     scene = staging.scene_of(row)
-    voices = voices_of(script, chosen=row.voice, known=voicing.known())
+    voices = speaking.cast_of(row, script)
     estimate_s = max(1, len(script.spoken) // 8)
     _require_voices(row, voices, seconds=estimate_s)
     portrait, picture = staging.portrait_of(row, use=_use(row, seconds=estimate_s))
@@ -112,7 +107,7 @@ def _perform(row: Presentation, lease: Lease) -> None:
     around = backdrops.require(row)
     _stage(row, lease, Stage.SPEECH)
     voice = voices[0].voice
-    engine = Remembering(speech_engine(), _said_before(row))
+    engine = Remembering(speaking.engine_for(row, script), _said_before(row))
     spoken = speak(script, engine=engine, voice=voice)
     _require_voices(row, voices, seconds=math.ceil(spoken.duration_s))
     performance = line.perform(spoken, subtitles=scene.subtitles)
@@ -142,7 +137,12 @@ def _stage(row: Presentation, lease: Lease, stage: Stage) -> None:
 
 
 def _said_before(row: Presentation) -> tuple[Said, ...]:
-    """Sentences of the presentation that this one revises; none when its video may not be used any more."""
+    """Sentences of the presentation that this one revises; none when its video may not be used any more.
+
+    None of a recording: its sentences are cut out of one sound, and only together are they all of it.
+    """
+    if "recording" in row.scene:
+        return ()
     earlier = row.revises.job if row.revises is not None else None
     if earlier is None or earlier.state != JobState.DONE or not performances.is_performance(earlier.media):
         return ()
@@ -241,15 +241,6 @@ def _put(data: bytes) -> str:
     return blobs.store().put(io.BytesIO(data))
 
 
-def speech_engine() -> SpeechEngine:
-    """The engine for one script.
-
-    Raises:
-        SpeechUnavailableError: the voices of this site cannot be read.
-    """
-    return speaking.speech_engine()
-
-
 def _end(presentation_id: uuid.UUID, error: Exception) -> None:
     refused = isinstance(error, RefusedError | ConsentError)
     state = PresentationState.REJECTED if refused else PresentationState.FAILED
@@ -278,4 +269,4 @@ def _close(
     hooks.presentation_ended(row)
 
 
-__all__ = ["matting", "perform", "presenting", "speech_engine"]
+__all__ = ["matting", "perform", "presenting"]

@@ -7,8 +7,6 @@ made is footage, which goes through the gate again like anybody's.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import re
 import secrets
@@ -26,7 +24,18 @@ from audit.events import Actor, GateDecided
 from consent import selectors as consents
 from consent.errors import ConsentError
 from consent.licence import Use
-from generation import hooks, leases, queueing, selectors, services, speaking, templating, voicing
+from generation import (
+    composing,
+    hooks,
+    leases,
+    queueing,
+    recordings,
+    selectors,
+    services,
+    speaking,
+    templating,
+)
+from generation.composing import SECONDS_A_CHARACTER, script_of
 from generation.errors import (
     ClientIdTakenError,
     JobStateError,
@@ -40,20 +49,18 @@ from generation.gate import text as gate
 from generation.gate.reasons import hint
 from generation.gate.text import Hit, Outcome
 from generation.models import OPEN_STATES, Presentation, PresentationState
-from generation.presenter.cast import voices_of
 from generation.presenter.errors import PresenterError
 from generation.presenter.normalise import Language
-from generation.presenter.script import Kind, Script, read
-from generation.presenter.templates import require_no_places
+from generation.presenter.script import Kind, Script
+from generation.presenter.storyboard import SceneSpec
 from generation.presenter.voices import VoiceEntry
+from generation.speaking import commitment
 from generation.staging import layout_of
 from generation.templating import Pin, Pinned
 
 OPERATION = "lip_sync"
 POLICY, POLICY_VERSION = "script", 1
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{3,64}")
-SECONDS_A_CHARACTER = {Language.ZH: 0.28, Language.EN: 0.085}
-"""Of spoken text, at the usual rate: for the first estimate, before anything is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +83,23 @@ class PresentRequest:
     callback: hooks.Callback | None = None
     template: templating.TemplateUse | None = None
     """Decides about format, colour and subtitles when it is given."""
+    transparent: bool = False
+    """Nothing behind the person: WebM with VP9 and its cover, in place of MP4."""
     revises: str = ""
     """Client id of an earlier presentation, whose unchanged sentences are taken over where that may be."""
+    recording: str = ""
+    """Id of an uploaded sound that takes the place of a synthetic voice."""
+    voice_identity: str = ""
+    """Whose voice the recording is."""
+    scenes: tuple[SceneSpec, ...] = ()
+    """In place of ``script``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
     """How a script would be said, and what stands against it; nothing was spoken.
 
-    ``voices``: all that it needs; the first is ``voice``.
+    ``voices``: all that it needs; the first is ``voice``. ``sentences``: how many each scene has.
     """
 
     script: Script
@@ -92,6 +107,7 @@ class Reviewed:
     seconds: int
     hits: tuple[Hit, ...] = field(default=())
     voices: tuple[VoiceEntry, ...] = field(default=())
+    sentences: tuple[int, ...] = ()
 
 
 def review(request: PresentRequest) -> Reviewed:
@@ -99,14 +115,14 @@ def review(request: PresentRequest) -> Reviewed:
 
     Raises:
         PresenterError: it cannot be spoken as it stands, or no voice speaks its language.
-        PresentInvalidError: language, kind, format or colour are not known.
+        PresentInvalidError: language, kind, format or colour are not known, or fields contradict each other.
     """
     language, kind = _language(request.language), _kind(request.kind)
     layout_of(request.format, request.colour)
-    script = read(request.script, language=language, kind=kind)
-    voices = voices_of(script, chosen=request.voice, known=voicing.known())
-    seconds = math.ceil(len(script.spoken) * SECONDS_A_CHARACTER[language]) or 1
-    return Reviewed(script, voices[0], seconds, words_against(script), voices)
+    script, sentences = composing.words_of(request, language=language, kind=kind)
+    voices = composing.voices_for(request, script)
+    seconds = composing.seconds_for(script)
+    return Reviewed(script, voices[0], seconds, words_against(script), voices, sentences)
 
 
 def words_against(script: Script) -> tuple[Hit, ...]:
@@ -141,17 +157,22 @@ def present(request: PresentRequest, *, client_id: str, by: Actor) -> Presentati
         raise PresentInvalidError(
             "The id is 3 to 64 letters, digits, - and _.", fields={"id": ["Change it."]}
         )
-    digest = hashlib.sha256(json.dumps(asdict(request), sort_keys=True).encode()).hexdigest()
+    digest = composing.digest_of(request)
     if (known := _known(client_id, digest, tenant=by.tenant)) is not None:
         return known
     request, pinned = in_template(request, tenant=by.tenant)
     reviewed = review(request)
-    _require_people(request, tenant=by.tenant)
+    composing.require_backgrounds(request, tenant=by.tenant)
+    recording = composing.recording_of(request, tenant=by.tenant)
+    if recording is not None:
+        reviewed = replace(reviewed, seconds=math.ceil(recordings.seconds_of(recording)))
+    require_people(request, tenant=by.tenant)
     reasons = reasons_against(request, reviewed, tenant=by.tenant)
     if pinned is not None:
         reasons = tuple(dict.fromkeys((*templating.reasons_against(pinned, tenant=by.tenant), *reasons)))
     try:
-        row = _write(request, reviewed, reasons, pinned, client_id=client_id, digest=digest, by=by)
+        scene = composing.scene_record(request, reviewed.sentences, recording)
+        row = _write(request, reviewed, reasons, pinned, scene, client_id=client_id, digest=digest, by=by)
     except IntegrityError:  # the same request came twice at once
         again = _known(client_id, digest, tenant=by.tenant)
         if again is None:
@@ -230,17 +251,25 @@ def in_template(
         TemplateInvalidError: the variables do not fit, or the script names what the template does not have.
     """
     if request.template is None:
-        require_no_places(request.script)
+        composing.require_plain(request)
         return request, None
+    if request.transparent:
+        raise PresentInvalidError(
+            "A template has a background.", fields={"transparent": ["Leave it out, or the template."]}
+        )
     pinned = pin(request.template, tenant=tenant)
-    markup = request.kind == Kind.SSML
-    script = templating.script_of(pinned, request.script, markup=markup, tenant=tenant)
     look = templating.format_of(pinned, tenant=tenant)
-    return replace(request, script=script, **look), pinned
+    return replace(composing.filled(request, pinned, tenant=tenant), **look), pinned
 
 
-def _require_people(request: PresentRequest, *, tenant: str) -> None:
-    for identity_id in (request.identity_id, request.performer_id):
+def require_people(request: PresentRequest, *, tenant: str) -> None:
+    """Make sure that everybody whom a request names is here.
+
+    Raises:
+        NotFoundError: somebody is not.
+    """
+    owner = (request.voice_identity,) if request.voice_identity else ()
+    for identity_id in (request.identity_id, request.performer_id, *owner):
         try:
             consents.identity(identity_id, tenant=tenant)
         except ConsentError:
@@ -260,6 +289,7 @@ def _write(
     reviewed: Reviewed,
     reasons: Sequence[str],
     pinned: Pinned | None,
+    scene: dict[str, Any],
     *,
     client_id: str,
     digest: str,
@@ -274,11 +304,11 @@ def _write(
         requester=by.id,
         identity_id=request.identity_id,
         performer_id=request.performer_id,
-        script=request.script,
+        script=composing.written(request),
         kind=request.kind,
         language=request.language,
         voice=reviewed.voice.id,
-        scene={"format": request.format, "colour": request.colour, "subtitles": request.subtitles},
+        scene=scene,
         purpose=request.purpose,
         channel=request.channel,
         territory=request.territory,
@@ -332,11 +362,6 @@ def _decided(row: Presentation, script: Script, reasons: Sequence[str]) -> GateD
     )
 
 
-def commitment(row: Presentation, script: Script) -> str:
-    """What the log holds of a script: words can be guessed, so only the holder of the nonce can link it."""
-    return hashlib.sha256(f"{row.nonce}:script:{script.sha256}".encode()).hexdigest()
-
-
 def _language(name: str) -> Language:
     try:
         return Language(name)
@@ -366,3 +391,23 @@ def places(error: PresenterError) -> dict[str, Any]:
 def new_client_id() -> str:
     """An id for those who do not bring their own."""
     return uuid.uuid4().hex
+
+
+__all__ = [
+    "SECONDS_A_CHARACTER",
+    "PresentRequest",
+    "Reviewed",
+    "cancel",
+    "commitment",
+    "in_template",
+    "layout_of",
+    "new_client_id",
+    "places",
+    "present",
+    "reasons_against",
+    "require_people",
+    "require_room",
+    "review",
+    "script_of",
+    "words_against",
+]

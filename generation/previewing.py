@@ -33,13 +33,17 @@ from audit import services as audit
 from audit.events import Actor, GateDecided
 from consent import selectors as consents
 from consent.answers import PerformerTemplate
-from consent.errors import ConsentError
 from consent.licence import Use
-from generation import backdrops, loaded, performing, presenting, staging, templating
+from generation import backdrops, composing, loaded, presenting, speaking, staging, templating
 from generation.engine.media.colour import from_planes, to_planes
 from generation.engine.media.image import decode_image, encode_png
 from generation.engine.types import Image
-from generation.errors import NotFoundError, PreviewLimitError, RefusedError, RoleError
+from generation.errors import (
+    PresentInvalidError,
+    PreviewLimitError,
+    RefusedError,
+    RoleError,
+)
 from generation.gate import text as gate
 from generation.gate.reasons import hint
 from generation.presenter.errors import PlateRejectedError
@@ -50,6 +54,7 @@ from generation.presenter.puppet.puppet import Puppet
 from generation.presenter.scene import Layout, Plate, Stage, backdrop
 from generation.presenter.script import Script
 from generation.presenter.visemes import opening
+from generation.presenter.voices import Source, voice_for
 from generation.presenting import OPERATION, PresentRequest, Reviewed
 from generation.sealing import APPLICATION
 from generation.templating import Pinned
@@ -76,8 +81,10 @@ def hear(request: PresentRequest, *, by: Actor) -> bytes:
         RefusedError: words or consents stand against it; the log says so.
     """
     admitted = _admitted(request, by=by)
+    if request.recording:
+        raise PresentInvalidError("A recording is heard as it is.", fields={"recording": ["Play the file."]})
     with _alone():
-        spoken = _speak(_opening(admitted.reviewed.script, seconds=SECONDS), admitted)
+        spoken = _speak(_opening(admitted.reviewed.script, seconds=SECONDS), admitted, by=by)
     pcm, out = spoken.speech.pcm[: SECONDS * spoken.speech.sample_rate], io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setparams((1, 2, spoken.speech.sample_rate, 0, "NONE", ""))
@@ -100,7 +107,7 @@ def see(request: PresentRequest, *, by: Actor) -> bytes:
         _require_released(admitted, by=by)
         ready = _ready(request, layout, release, by=by)
         scene = _scene(admitted, layout, ready, tenant=by.tenant)
-        spoken = _speak(_opening(admitted.reviewed.script, seconds=1), admitted)
+        spoken = _speak(_opening(admitted.reviewed.script, seconds=1), admitted, by=by)
         picture = _drawn(ready, spoken, scene)
     return embed_label(encode_png(labelled(picture)), _aigc())
 
@@ -133,11 +140,9 @@ def _admitted(request: PresentRequest, *, by: Actor) -> _Admitted:
     _count(by)
     request, pinned = presenting.in_template(request, tenant=by.tenant, pin=templating.pin_to_look)
     reviewed = presenting.review(request)
-    for identity_id in (request.identity_id, request.performer_id):
-        try:
-            consents.identity(identity_id, tenant=by.tenant)
-        except ConsentError:
-            raise NotFoundError("There is no such identity.") from None
+    composing.require_backgrounds(request, tenant=by.tenant)
+    composing.recording_of(request, tenant=by.tenant)
+    presenting.require_people(request, tenant=by.tenant)
     reasons = presenting.reasons_against(request, reviewed, tenant=by.tenant)
     if pinned is not None:
         reasons = tuple(dict.fromkeys((*templating.reasons_against(pinned, tenant=by.tenant), *reasons)))
@@ -194,7 +199,7 @@ def _count(by: Actor) -> None:
 @transaction.atomic
 def _record(request: PresentRequest, *, by: Actor, reasons: tuple[str, ...] = (), consent: str = "") -> None:
     """Write a decision on a preview; nothing is kept of it, so its script is under a nonce nobody has."""
-    digest = hashlib.sha256(request.script.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256(composing.written(request).encode("utf-8", "surrogatepass")).hexdigest()
     event = GateDecided(
         job=uuid.uuid4().hex,
         stage="preview",
@@ -205,9 +210,14 @@ def _record(request: PresentRequest, *, by: Actor, reasons: tuple[str, ...] = ()
         policy_version=presenting.POLICY_VERSION + gate.built_in().version,
         identity=request.performer_id if consent else request.identity_id,
         consents=(consent,) if consent else (),
-        script=hashlib.sha256(f"{secrets.token_hex(16)}:script:{digest}".encode()).hexdigest(),
+        script=_nonced(digest),
     )
     audit.append(event, actor=by)
+
+
+def _nonced(digest: str) -> str:
+    """A commitment to words that nobody can link: a preview is kept nowhere."""
+    return hashlib.sha256(f"{secrets.token_hex(16)}:script:{digest}".encode()).hexdigest()
 
 
 def _release(request: PresentRequest, use: Use, *, tenant: str) -> PerformerTemplate:
@@ -285,7 +295,7 @@ def _ready(request: PresentRequest, layout: Layout, release: PerformerTemplate, 
 
 def _plate(portrait: Image, layout: Layout) -> tuple[Plate, Layout]:
     """A plate and the layout it was made for: small, or whole where small is too small to be judged."""
-    models, matting = loaded.face_models(), performing.matting()
+    models, matting = loaded.face_models(), staging.matting()
     small = _small(layout)
     try:
         return make_plate(portrait, layout=small, models=models, matting=matting), small
@@ -329,8 +339,14 @@ def _opening(script: Script, *, seconds: int) -> Script:
     return replace(script, segments=tuple(first))
 
 
-def _speak(script: Script, admitted: _Admitted) -> Spoken:
-    return speak(script, engine=performing.speech_engine(), voice=admitted.reviewed.voice.voice)
+def _speak(script: Script, admitted: _Admitted, *, by: Actor) -> Spoken:
+    """What a preview says; of a recording, how it will move, in a voice that nobody hears."""
+    voice = admitted.reviewed.voice
+    if voice.engine == Source.RECORDED:
+        voice = voice_for("", language=script.language)
+        return speak(script, engine=speaking.speech_engine(), voice=voice.voice)
+    departure = speaking.Departure(uuid.uuid4().hex, _nonced(script.sha256), by, script, voice.id)
+    return speak(script, engine=speaking.speech_engine(departure), voice=voice.voice)
 
 
 def _aigc() -> AigcLabel:

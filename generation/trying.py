@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
-from generation import hooks, loaded, performing, templating
+from generation import hooks, loaded, speaking, staging, templating
 from generation.engine.media.image import decode_image
 from generation.engine.media.probe import probe
 from generation.engine.weights.registry import load_samples
@@ -76,10 +76,10 @@ def _measured(version: TemplateVersion) -> SyncReport:
     models = loaded.face_models()
     sample = load_samples().entry(PERSON)
     portrait = decode_image((Path(settings.LIKENESS_WEIGHTS) / sample.file).read_bytes())
-    plate = make_plate(portrait, layout=scene.layout, models=models, matting=performing.matting())
+    plate = make_plate(portrait, layout=scene.layout, models=models, matting=staging.matting())
     script = read(SAID, language=Language.ZH, kind=Kind.TEXT)
     voice: Voice = voice_for("", language=Language.ZH).voice
-    spoken = speak(script, engine=performing.speech_engine(), voice=voice)
+    spoken = speak(script, engine=speaking.speech_engine(), voice=voice)
     Path(settings.LIKENESS_WORK).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.LIKENESS_WORK) as folder:
         film = Path(folder) / "trial.mp4"

@@ -41,3 +41,13 @@ def http_config() -> HttpConfig | None:
     target = Target(settings.LIKENESS_TTS_URL, frozenset(settings.LIKENESS_TTS_HOSTS), networks)
     checked(target)
     return HttpConfig(target, Kind(settings.LIKENESS_TTS_KIND), settings.LIKENESS_TTS_KEY)
+
+
+def http_host() -> str:
+    """The host of the HTTP engine, "" when it is off.
+
+    Raises:
+        SpeechUnavailableError: as ``http_config``.
+    """
+    config = http_config()
+    return "" if config is None else checked(config.target).hostname or ""

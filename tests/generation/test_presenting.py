@@ -14,7 +14,7 @@ import pytest
 from audit import selectors as log
 from audit.leaf import KeyKind
 from consent import services as consents
-from generation import blobs, performances, performing, presenting, selectors, services, staging
+from generation import blobs, performances, performing, presenting, selectors, services, speaking, staging
 from generation.errors import (
     ClientIdTakenError,
     JobStateError,
@@ -197,11 +197,11 @@ def test_withdrawal_before_the_drive_stops_it(cast: PresentRequest, quick: Any, 
 def test_a_failing_engine_fails_the_presentation(
     cast: PresentRequest, quick: Any, work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> Any:
+    def broken(*_: Any) -> Any:
         raise SpeechFailedError("The speech worker failed twice.")
 
-    monkeypatch.setattr(performing, "speech_engine", broken)
-    monkeypatch.setattr(staging, "plate_of", lambda *_: None)
+    monkeypatch.setattr(speaking, "engine_for", broken)
+    monkeypatch.setattr(staging, "plates_of", lambda *_: {})
     presenting.present(cast, client_id="one", by=quick.by["requester"])
 
     work()

@@ -19,7 +19,7 @@ from audit import selectors as log
 from audit.leaf import KeyKind
 from consent import selectors as consent_rows
 from consent import services as consents
-from generation import performing, presenting, previewing, services, templating
+from generation import presenting, previewing, services, speaking, templating
 from generation.engine.media.colour import to_planes
 from generation.engine.media.image import decode_image
 from generation.errors import (
@@ -39,7 +39,7 @@ from tests.generation.presenter.tones import ToneEngine
 from watermark.metadata import read_label
 from watermark.visible import DEFAULT_TEXT, Label, Look, Place
 
-ENGINE = performing.speech_engine
+ENGINE = speaking.speech_engine
 needs_espeak = pytest.mark.skipif(
     find_spec("espeakng_loader") is None, reason="the extra likeness[espeak] is not installed"
 )
@@ -57,11 +57,11 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Whoever speaks in these tests, unless a test brings an engine, has done wrong."""
     said: list[str] = []
 
-    def speaks() -> Any:
+    def speaks(*_: Any) -> Any:
         said.append("spoken")
         raise AssertionError("something was spoken")
 
-    monkeypatch.setattr(performing, "speech_engine", speaks)
+    monkeypatch.setattr(speaking, "speech_engine", speaks)
     return said
 
 
@@ -177,7 +177,7 @@ def test_labels_fit_every_format(width: int, height: int) -> None:
 def test_a_script_is_heard_and_seen_and_nothing_is_kept(
     studio: Any, astronaut: bytes, hopper: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(performing, "speech_engine", ENGINE)
+    monkeypatch.setattr(speaking, "speech_engine", ENGINE)
     by = studio.by["requester"]
     teller = studio.enrol(astronaut, operations=["face_swap", "lip_sync"])
     performer = studio.enrol(hopper, kind="performer", status="deceased")
@@ -255,7 +255,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         return previewing._Ready(plate, puppet, small, 0.0)  # type: ignore[arg-type]  a puppet of a test
 
     monkeypatch.setattr(previewing, "_ready", ready)
-    monkeypatch.setattr(performing, "speech_engine", lambda *_: ToneEngine())
+    monkeypatch.setattr(speaking, "speech_engine", lambda *_: ToneEngine())
 
 
 @BOTH

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
+from audit import selectors as log
+from audit.errors import AuditError
+from audit.leaf import KeyKind
 from consent import services as consents
 from consent.terms import SeparateConsent
-from generation import performing, presenting, selectors, speaking, voicing
+from generation import performing, presenting, previewing, selectors, speaking, staging, voicing
 from generation.errors import RefusedError
 from generation.models import JobConsent
 from generation.presenter.errors import SpeechUnavailableError, VoiceTableError
@@ -31,8 +36,10 @@ VOICE_TABLE = '[wang]\nlanguages = ["zh", "en"]\nengine = "http"\nlicence = "{}"
 
 
 @pytest.fixture
-def tones(monkeypatch: pytest.MonkeyPatch) -> Iterator[ToneEngine]:
+def tones(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[ToneEngine]:
     """Every engine is the tone engine."""
+    settings.LIKENESS_TTS_URL = "https://tts.example/say"
+    settings.LIKENESS_TTS_HOSTS = ["tts.example"]
     engine = ToneEngine()
     monkeypatch.setattr(speaking, "engine", lambda _source: engine)
     speaking.cache.cache_clear()
@@ -169,17 +176,16 @@ def test_an_engine_that_is_not_configured_says_so(source: str) -> None:
         speaking.engine(source)
 
 
-def driven(monkeypatch: pytest.MonkeyPatch, clip: bytes = b"") -> list[Any]:
-    """Instead of a film: what would have been filmed."""
+def driven(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Instead of a portrait that is drawn: what would have been performed."""
     seen: list[Any] = []
 
-    def film(spoken: Any, *, out: Path, **_: Any) -> int:
-        seen.append(spoken)
-        out.write_bytes(clip)
-        return 1
+    def rest(scene: Any, _plate: Any, performance: Any) -> Any:
+        seen.append(performance)
+        return fakes.texture(fakes.GREEN, width=scene.layout.width_px, height=scene.layout.height_px)
 
-    monkeypatch.setattr(performing, "_plate", lambda *_: None)
-    monkeypatch.setattr(performing, "drive", film)
+    monkeypatch.setattr(staging, "plate_of", lambda *_: None)
+    monkeypatch.setattr(staging, "at_rest", rest)
     return seen
 
 
@@ -215,12 +221,11 @@ def test_more_seconds_than_the_voice_s_licence_holds_are_refused_once_they_are_k
 
 
 def test_what_a_refused_voice_said_is_forgotten(
-    cast: PresentRequest, quick: Any, work: Any, tones: ToneEngine, monkeypatch: pytest.MonkeyPatch
+    cast: PresentRequest, quick: Any, tones: ToneEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     consent = lend(quick)
     driven(monkeypatch)
-    ask(cast, quick)
-    work()
+    performing.perform(ask(cast, quick).pk)
     assert len(speaking.cache()) == 2
 
     consents.revoke(consent.id, reason="withdrawn", by=quick.by["legal"])
@@ -231,16 +236,11 @@ def test_what_a_refused_voice_said_is_forgotten(
 
 
 def test_a_revoked_voice_takes_its_video_with_it(
-    cast: PresentRequest,
-    quick: Any,
-    tones: ToneEngine,
-    monkeypatch: pytest.MonkeyPatch,
-    green_clip: bytes,
+    cast: PresentRequest, quick: Any, tones: ToneEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     consent = lend(quick)
-    driven(monkeypatch, green_clip)
-    ask(cast, quick)
-    performing.perform(selectors.presentation("one", tenant=quick.by["requester"].tenant).pk)
+    driven(monkeypatch)
+    performing.perform(ask(cast, quick).pk)
     row = selectors.presentation("one", tenant=quick.by["requester"].tenant)
     assert row.job is not None
     assert JobConsent.objects.filter(job=row.job, consent_id=consent.id).exists()
@@ -249,3 +249,103 @@ def test_a_revoked_voice_takes_its_video_with_it(
 
     row.job.refresh_from_db()
     assert row.job.state == "cancelled"
+
+
+# ---- words that leave the house
+
+
+def sent_entries(count: int) -> list[dict[str, Any]]:
+    """What the log says of words that went outside."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        found = [each.event for each in log.entries(KeyKind.TYPE, "script.sent")]
+        if len(found) >= count:
+            return found
+        time.sleep(0.05)
+    return []
+
+
+@pytest.fixture
+def outside(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """An engine outside: what it was sent. It looks whether the log knew by then."""
+    logged: list[Any] = []
+    append = speaking.audit.append
+
+    def appended(event: Any, **more: Any) -> Any:
+        logged.append(event)
+        return append(event, **more)
+
+    monkeypatch.setattr(speaking.audit, "append", appended)
+    settings.LIKENESS_TTS_URL = "https://tts.example/say"
+    settings.LIKENESS_TTS_HOSTS = ["tts.example"]
+    got: list[str] = []
+
+    class Far(ToneEngine):
+        name = "plain at tts.example"
+
+        def synthesize(self, segment: Any, *, voice: Any) -> Any:
+            assert logged, "sent before it was logged"
+            assert not connection.in_atomic_block, "sent before the log's entry was sure"
+            got.append(segment.spoken)
+            return super().synthesize(segment, voice=voice)
+
+    far, near = Far(), ToneEngine()
+    monkeypatch.setattr(speaking, "engine", lambda source: far if source == "http" else near)
+    speaking.cache.cache_clear()
+    return got
+
+
+def test_the_log_knows_before_words_leave_the_house(
+    cast: PresentRequest, quick: Any, outside: list[str]
+) -> None:
+    lend(quick)
+    script = "<speak>您好。<voice name='sample-zh'>欢迎光临。</voice>余额为五元。</speak>"
+    row = ask(cast, quick, script=script, kind="ssml")
+    read_again = presenting.script_of(row)
+    engine = speaking.engine_for(row, read_again)
+    for segment in read_again.segments:
+        engine.synthesize(segment, voice=speaking.cast_of(row, read_again)[0].voice)
+
+    assert "".join(outside) == "您好。余额为五元。"
+    events = sent_entries(1)
+    assert [(each["host"], each["voice"], each["characters"]) for each in events] == [
+        ("tts.example", "wang", len("您好。余额为五元。"))
+    ]
+    assert (events[0]["job"], events[0]["script"]) == (row.id.hex, presenting.commitment(row, read_again))
+    assert "余额" not in str(events)
+
+
+def test_what_cannot_be_logged_is_not_sent(
+    cast: PresentRequest, quick: Any, outside: list[str], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lend(quick)
+    row = ask(cast, quick)
+    script = presenting.script_of(row)
+    voice = speaking.cast_of(row, script)[0].voice
+    with pytest.raises(SpeechUnavailableError, match="may not be sent"):
+        speaking.speech_engine().synthesize(script.segments[0], voice=voice)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise DatabaseError("the log is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(speaking.audit, "append", broken)
+        with pytest.raises(DatabaseError):
+            speaking.engine_for(row, script).synthesize(script.segments[0], voice=voice)
+    settings.LIKENESS_TTS_URL = "https://b\u00fccher.example/say"  # a host that the log cannot hold
+    settings.LIKENESS_TTS_HOSTS = ["b\u00fccher.example"]
+    with pytest.raises(AuditError):
+        speaking.engine_for(row, script).synthesize(script.segments[0], voice=voice)
+
+    assert outside == []
+
+
+def test_a_preview_that_is_spoken_outside_is_logged_too(
+    cast: PresentRequest, quick: Any, outside: list[str]
+) -> None:
+    lend(quick)
+
+    assert previewing.hear(cast, by=quick.by["requester"])
+
+    assert outside == ["您好。", "欢迎。"]
+    assert [each["host"] for each in sent_entries(1)] == ["tts.example"]
