@@ -103,7 +103,6 @@ def _perform(row: Presentation, lease: Lease) -> None:
     estimate_s = max(1, len(script.spoken) // 8)
     _require_voices(row, voices, seconds=estimate_s)
     portrait, picture = staging.portrait_of(row, use=_use(row, seconds=estimate_s))
-    plate = staging.plate_of(picture, scene.layout)
     around = backdrops.require(row)
     _stage(row, lease, Stage.SPEECH)
     voice = voices[0].voice
@@ -111,13 +110,17 @@ def _perform(row: Presentation, lease: Lease) -> None:
     spoken = speak(script, engine=engine, voice=voice)
     _require_voices(row, voices, seconds=math.ceil(spoken.duration_s))
     performance = line.perform(spoken, subtitles=scene.subtitles)
+    spans = staging.spans_of(row, scene, spoken)
+    plates = staging.plates_of(picture, spans)
+    parts = staging.parts_of(scene, spans, plates, tenant=row.tenant)
     package = pack(
         spoken,
         voice=voice,
         scene=row.scene,
         performer=portrait,
-        engine=staging.engine_of(scene).name,
-        rest=[staging.at_rest(scene, plate, performance)],
+        engine=parts[0].engine(0).name,
+        rest=[staging.at_rest(part, performance) for part in parts],
+        scenes=spans,
         subtitles=scene.subtitles,
     )
     _stage(row, lease, Stage.HANDED)

@@ -32,9 +32,9 @@ from generation.gate.gallery import is_strong
 from generation.models import Job, Presentation
 from generation.presenter.avatar import swapped_plate
 from generation.presenter.errors import SpliceError
-from generation.presenter.overlay import Scene
 from generation.presenter.package import Package
 from generation.presenter.scene import Plate
+from generation.presenter.scenes import Part, film
 from generation.presenter.spans import Span
 from generation.presenter.splice import take
 
@@ -68,15 +68,11 @@ def render(job: Job, span: Span, out: Path, parts: Parts) -> ChunkReport:
     """
     package = performances.package_of(job.media)
     began_s = time.process_time()
-    scene, plate = _set(job, package)
     report = ChunkReport()
-    seen = _looked_at(staging.at_rest(scene, plate, package.performance), parts, report)
-    avatar = _avatar(plate, parts, report)
-    engine = staging.engine_of(scene)
-    performance = package.performance.part(span.first_frame, span.frames, fps=package.fps)
-    drawn = engine.frames(avatar, scene.layout, performance, fps=package.fps)
+    scenes, faces = _set(job, package, span, parts, report)
+    drawn = film(scenes, package.performance, fps=package.fps, first=span.first_frame, frames=span.frames)
     info = MediaInfo.from_record(job.media.info)
-    _write(drawn, package, span, out, info, parts, report, faces=len(seen))
+    _write(drawn, package, span, out, info, parts, report, faces=faces)
     report.stage_ms = {"process": round(1000 * (time.process_time() - began_s) / max(1, report.frames), 3)}
     return report
 
@@ -108,14 +104,31 @@ def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
     return report
 
 
-def _set(job: Job, package: Package) -> tuple[Scene, Plate]:
-    """The scene, and the portrait that the package names, as its performer's release allows now."""
+def _set(
+    job: Job, package: Package, span: Span, parts: Parts, report: ChunkReport
+) -> tuple[tuple[Part, ...], int]:
+    """The scenes with the licensed person in them, and how many faces one of them shows at most.
+
+    The portrait is the one that the package names, opened as its performer's release allows now. What this
+    span shows is composed and looked at with the performer's own face first.
+
+    Raises:
+        PermitError: the portrait or the scene is not what was admitted.
+        GuardAbortError, NoFaceError, RefusedError, PresenterError: see ``render``.
+    """
     row = Presentation.objects.get(job=job)
     scene = staging.scene_of(row)
     portrait, picture = staging.portrait_of(row, use=authority.use_of(job))
     if portrait != package.performer or dict(package.scene) != row.scene:
         raise PermitError("inputs", "the portrait or the scene changed after the admission")
-    return scene, staging.plate_of(picture, scene.layout)
+    plates = staging.plates_of(picture, package.scenes)
+    faces = 0
+    for part in staging.parts_of(scene, package.scenes, plates, tenant=job.tenant):
+        if part.span.shows_from < span.first_frame + span.frames and part.span.end > span.first_frame:
+            composed = staging.at_rest(part, package.performance)
+            faces = max(faces, len(_looked_at(composed, parts, report)))
+    avatars = {share: _avatar(plate, parts, report) for share, plate in plates.items()}
+    return staging.parts_of(scene, package.scenes, avatars, tenant=job.tenant), faces
 
 
 def _avatar(plate: Plate, parts: Parts, report: ChunkReport) -> Plate:

@@ -13,7 +13,7 @@ from generation import delivery, labelling, performances
 from generation.errors import JobStateError, NotFoundError, WithdrawnError
 from generation.gate.authority import Admission
 from generation.marking import MarkPlan
-from generation.models import Job, JobState, Presentation
+from generation.models import Job, JobState, Media, Presentation
 from generation.presenter import spans
 from generation.presenter.errors import PackageError
 from generation.presenter.spans import Span
@@ -52,10 +52,16 @@ def reuse_for(job: Job, requirement: Requirement) -> Reuse | None:
         theirs.fps,
     ):
         return None
+    if any(_moves(span.background, tenant=job.tenant) for span in mine.scenes):
+        return None  # what stands behind a sentence is elsewhere in time
     found = spans.plan(mine, earlier=theirs)
     if all(span.taken_from is None for span in found):
         return None
     return Reuse(earlier, MarkPlan.from_record(earlier.marking, mark_hex=earlier.mark_id or ""), found)
+
+
+def _moves(background: str, *, tenant: str) -> bool:
+    return bool(background) and Media.objects.filter(pk=background, tenant=tenant, kind="video").exists()
 
 
 def _alike(job: Job, earlier: Job, requirement: Requirement) -> bool:

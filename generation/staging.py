@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from consent import selectors as consents
 from consent.licence import Use
-from generation import loaded, templating
+from generation import backdrops, loaded, templating
 from generation.engine.look.matte import Matting
 from generation.engine.media.alpha import over
 from generation.engine.media.colour import from_planes
@@ -21,11 +22,14 @@ from generation.engine.types import Image
 from generation.engine.weights.registry import load_registry
 from generation.errors import PresentInvalidError, RefusedError
 from generation.models import Presentation
+from generation.presenter import scenes
+from generation.presenter.behind import Backdrop, Before
 from generation.presenter.driving import DrivingEngine, Performance, PuppetEngine
-from generation.presenter.line import FPS, make_plate
+from generation.presenter.line import FPS, Spoken, make_plate
 from generation.presenter.overlay import Overlaid, Scene
 from generation.presenter.package import Portrait
 from generation.presenter.scene import SIZES, Layout, Plate
+from generation.presenter.scenes import Part, SceneSpan
 
 GREY = 128
 CALLED = {"landscape": (1920, 1080), "portrait": (1080, 1920), "square": (1080, 1080), "preview": (1280, 720)}
@@ -59,9 +63,41 @@ def scene_of(row: Presentation) -> Scene:
     return Scene(layout, subtitles=bool(row.scene["subtitles"]))
 
 
-def engine_of(scene: Scene) -> DrivingEngine:
-    """What draws the frames of a scene."""
-    return Overlaid(PuppetEngine(scene.background), scene.overlays)
+def spans_of(row: Presentation, scene: Scene, spoken: Spoken) -> tuple[SceneSpan, ...]:
+    """Where each scene of a presentation is in time; most have one.
+
+    Raises:
+        SceneError: the scenes do not fit what was said.
+    """
+    if records := row.scene.get("scenes"):
+        return scenes.spans(records, spoken, scene.layout, fps=FPS)
+    return (SceneSpan(0, len(spoken.shapes), scene.layout),)
+
+
+def parts_of(
+    scene: Scene, spans: Sequence[SceneSpan], plates: Mapping[float, Plate], *, tenant: str
+) -> tuple[Part, ...]:
+    """The scenes, ready to be drawn; ``plates`` by the share of the frame's height that they fill.
+
+    Raises:
+        NotFoundError: a background is gone.
+    """
+    return tuple(
+        Part(span, _engines(scene, span, tenant=tenant), plates[span.layout.height_share]) for span in spans
+    )
+
+
+def _engines(scene: Scene, span: SceneSpan, *, tenant: str) -> Callable[[int], DrivingEngine]:
+    """What draws the frames of a scene, its background so many frames old."""
+    own = backdrops.behind(span.background, tenant=tenant) if span.own_background else scene.background
+
+    def engine(at: int) -> DrivingEngine:
+        inner: DrivingEngine = PuppetEngine(None if isinstance(own, Backdrop) else own)
+        if isinstance(own, Backdrop):
+            inner = Before(inner, own.since(at))
+        return Overlaid(inner, scene.overlays)
+
+    return engine
 
 
 def portrait_of(row: Presentation, *, use: Use) -> tuple[Portrait, Image]:
@@ -85,19 +121,24 @@ def portrait_of(row: Presentation, *, use: Use) -> tuple[Portrait, Image]:
     return Portrait(row.performer_id, source.portrait_id, source.sha256), decode_image(data)
 
 
-def plate_of(picture: Image, layout: Layout) -> Plate:
-    """A portrait at output size.
+def plates_of(picture: Image, spans: Sequence[SceneSpan]) -> dict[float, Plate]:
+    """A portrait at each size that the scenes show it, by the share of the frame's height.
 
     Raises:
         PlateRejectedError: it cannot be driven.
     """
-    return make_plate(picture, layout=layout, models=loaded.face_models(), matting=matting())
+    models = loaded.face_models()
+    layouts = {span.layout.height_share: span.layout for span in spans}
+    return {
+        share: make_plate(picture, layout=layout, models=models, matting=matting())
+        for share, layout in layouts.items()
+    }
 
 
-def at_rest(scene: Scene, plate: Plate, performance: Performance) -> Image:
-    """(h, w, 3) uint8 BGR: the scene while nobody moves or speaks; grey where it has no background."""
+def at_rest(part: Part, performance: Performance) -> Image:
+    """(h, w, 3) uint8 BGR: a scene while nobody moves or speaks; grey where it has no background."""
     still = performance.at_rest()
-    planes = next(iter(engine_of(scene).frames(plate, scene.layout, still, fps=FPS)))
+    planes = next(iter(part.engine(0).frames(part.plate, part.span.layout, still, fps=FPS)))
     return from_planes(over(planes, luma=GREY) if planes.a is not None else planes)
 
 

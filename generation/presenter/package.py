@@ -29,7 +29,10 @@ from generation.presenter.errors import PackageError
 from generation.presenter.line import FPS, Spoken, perform
 from generation.presenter.motion import Motion
 from generation.presenter.remembered import Said, as_records, from_records, said
+from generation.presenter.scene import Layout
+from generation.presenter.scenes import SceneSpan
 from generation.presenter.speech import Pcm, Speech, Timing, Voice
+from generation.presenter.storyboard import Transition
 from generation.presenter.subtitles import Cue
 from generation.presenter.visemes import Curves, Viseme
 
@@ -72,6 +75,7 @@ class Package:
     performer: Portrait
     engine: str
     rest: tuple[Image, ...]
+    scenes: tuple[SceneSpan, ...]
     said: tuple[Said, ...] = ()
     fps: int = FPS
 
@@ -106,7 +110,7 @@ class Package:
         mine, theirs = self.unit(number), other.unit(its)
         if mine.stop - mine.start != theirs.stop - theirs.start:
             return False
-        if self._subtitles(mine) != other._subtitles(theirs):
+        if self._subtitles(mine) != other._subtitles(theirs) or self._scenes(mine) != other._scenes(theirs):
             return False
         ours, others = _parts(self.motion), _parts(other.motion)
         near = [(self.shapes[mine], other.shapes[theirs], SHAPE_REACH)]
@@ -123,6 +127,14 @@ class Package:
                 seen.append((first - frames.start, end - frames.start, cue.lines))
         return seen
 
+    def _scenes(self, frames: slice) -> list[tuple[int, int, int]]:
+        """Numbers of the scenes that are seen in these frames, and from when to when, from the first."""
+        return [
+            (number, max(span.shows_from - frames.start, 0), min(span.end, frames.stop) - frames.start)
+            for number, span in enumerate(self.scenes)
+            if span.shows_from < frames.stop and span.end > frames.start
+        ]
+
     def write(self) -> bytes:
         """The file."""
         sentences, said_pcm = as_records(self.said)
@@ -138,6 +150,7 @@ class Package:
             "engine": self.engine,
             "rest": len(self.rest),
             "said": sentences,
+            "scenes": [asdict(span) for span in self.scenes],
         }
         arrays: dict[str, npt.NDArray[Any]] = {
             "told": np.frombuffer(json.dumps(told, ensure_ascii=False, sort_keys=True).encode(), np.uint8),
@@ -187,6 +200,7 @@ class Package:
             performer=Portrait(**told["performer"]),
             engine=told["engine"],
             rest=rest,
+            scenes=tuple(_scene(each) for each in told["scenes"]),
             said=from_records(told["said"], arrays["said_pcm"]),
             fps=told["fps"],
         )
@@ -197,6 +211,9 @@ class Package:
         rising = all(a < b for a, b in zip(self.units, self.units[1:], strict=False))
         if not self.rest or not self.units or self.units[0] != 0 or not rising:
             raise PackageError("The performance has no pictures or no sentences.")
+        ends = [0, *(span.end for span in self.scenes)]
+        if ends[:-1] != [span.first_frame for span in self.scenes] or ends[-1] != self.frames:
+            raise PackageError("The performance's scenes do not cover it.")
         if len(self.motion) != self.frames or self.units[-1] >= self.frames:
             raise PackageError("The performance's parts are not of one length.")
 
@@ -209,6 +226,7 @@ def pack(
     performer: Portrait,
     engine: str,
     rest: Sequence[Image],
+    scenes: Sequence[SceneSpan],
     subtitles: bool = True,
 ) -> Package:
     """The package of a script that was said."""
@@ -226,6 +244,7 @@ def pack(
         performer=performer,
         engine=engine,
         rest=tuple(rest),
+        scenes=tuple(scenes),
         said=said(spoken.script.segments, spoken.sentences, voice=voice),
     )
 
@@ -237,6 +256,11 @@ def _units(spoken: Spoken) -> tuple[int, ...]:
         if int(start) - LEAD_FRAMES > found[-1]:
             found.append(int(start) - LEAD_FRAMES)
     return tuple(found)
+
+
+def _scene(record: Mapping[str, Any]) -> SceneSpan:
+    layout = Layout(**{**record["layout"], "colour": tuple(record["layout"]["colour"])})
+    return SceneSpan(**{**record, "layout": layout, "transition": Transition(record["transition"])})
 
 
 def _parts(motion: Motion) -> dict[str, npt.NDArray[Any]]:

@@ -19,6 +19,8 @@ from generation.presenter.line import assemble, perform
 from generation.presenter.normalise import Language
 from generation.presenter.package import LEAD_FRAMES, Package, Portrait, pack
 from generation.presenter.remembered import Remembering, as_records, from_records
+from generation.presenter.scene import Layout
+from generation.presenter.scenes import SceneSpan
 from generation.presenter.script import Script, Segment, read
 from generation.presenter.speech import Pcm, Phone, Speech, Timing, Voice, Word, padded
 
@@ -64,6 +66,7 @@ def package_of(script: Script, engine: Any, **changes: Any) -> Package:
         "performer": Portrait("idn_1", "por_1", "a" * 64),
         "engine": "puppet/2",
         "rest": [np.full((36, 64, 3), 90, np.uint8)],
+        "scenes": [SceneSpan(0, len(spoken.shapes), Layout())],
     }
     return pack(spoken, **(values | changes))
 
@@ -133,6 +136,8 @@ def _pickled(arrays: dict[str, Any]) -> None:
         _told(units=[0, 100_000]),
         _told(units=[3]),
         _told(rest=0),
+        _told(scenes=[]),
+        _told(scenes=[{"first_frame": 0}]),
         _told(rest=2),
         _told(performer={"identity": "x"}),
         _told(cues=[[0.0]]),
