@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-
-import numpy as np
+from collections.abc import Iterator, Sequence
 
 from generation.engine.faces.landmarks import FaceMesh, Region
 from generation.engine.types import Image, Planes, Points
+from generation.presenter.bases import LoopBase, Pictures
 from generation.presenter.driving import Performance
 from generation.presenter.errors import DrivingMismatchError
 from generation.presenter.lipwarp import LipWarp, onto
 from generation.presenter.loop import Loop
-from generation.presenter.loop_stage import LoopStage
-from generation.presenter.scene import Layout, Plate, backdrop
-
-Pictures = Callable[[int, int], Iterator[Image]]
-"""First frame and how many: the loop's pictures from there on, round and round, (h, w, 3) uint8 BGR."""
+from generation.presenter.scene import Layout, Plate
 
 
 class IdleEngine:
@@ -44,8 +39,8 @@ class IdleEngine:
             raise DrivingMismatchError(
                 f"The loop has {len(loop.references)} reference frames, not {len(references)}."
             )
-        self.loop, self.first = loop, first
-        self._pictures, self._background = pictures, background
+        self._loop = loop
+        self._base = LoopBase(loop, pictures, background=background, first=first)
         self._warps = {
             at: LipWarp(picture, _mesh(picture, loop.meshes[at], landmarks))
             for at, picture in zip(loop.references, references, strict=True)
@@ -57,28 +52,13 @@ class IdleEngine:
         Raises:
             DrivingMismatchError: the loop has another rate, or its pictures end early.
         """
-        del plate
-        if fps != self.loop.fps:
-            raise DrivingMismatchError(f"The loop has {self.loop.fps} frames a second, {fps} are wanted.")
-        stage = LoopStage(self.loop, layout, backdrop(layout, self._background), performance.cues)
-        bases = self.loop.bases
-        shown = self._pictures(self.first, len(performance.shapes))
-        for count, shape in enumerate(performance.shapes):
-            at = (self.first + count) % len(self.loop)
-            picture = _own(next(shown, None), self.loop, count)
-            placed = onto(self.loop.meshes[at], self.loop.meshes[bases[at]])
-            self._warps[bases[at]].draw(picture, shape, at=placed, brow=float(performance.motion.brow[count]))
-            yield stage.planes(picture, at=at, time_s=count / fps)
-
-
-def _own(picture: Image | None, loop: Loop, count: int) -> Image:
-    """A copy that may be drawn on."""
-    if picture is None:
-        raise DrivingMismatchError(f"The loop's pictures end at frame {count}.")
-    width, height = loop.size_px
-    if picture.shape != (height, width, 3):
-        raise DrivingMismatchError(f"A picture of the loop is {picture.shape[1]} x {picture.shape[0]}.")
-    return np.array(picture)
+        bases, meshes = self._loop.bases, self._loop.meshes
+        for count, shown in enumerate(self._base.shown(plate, layout, performance, fps=fps)):
+            basis = bases[shown.at]
+            brow = float(performance.motion.brow[count])
+            placed = onto(shown.mesh, meshes[basis])
+            self._warps[basis].draw(shown.picture, performance.shapes[count], at=placed, brow=brow)
+            yield shown.planes()
 
 
 def _mesh(picture: Image, mesh: Points, landmarks: FaceMesh | None) -> Points:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import av
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 
 from generation.engine.types import Image
-from generation.presenter.motion import BLINK
+from generation.presenter.motion import BLINK, Motion
 from generation.presenter.puppet.puppet import Puppet
 from generation.presenter.visemes import TARGETS
 from tests.generation.presenter.conftest import Portrait
@@ -36,6 +37,14 @@ def idle_pictures(portrait: Portrait, *, frames: int, shape: Shape | None = None
         turn[:, 2] += 3 * np.sin(2 * np.pi * 0.17 * time_s), 2 * np.sin(2 * np.pi * 0.29 * time_s)
         moved = cv2.warpAffine(drawn, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
         yield np.asarray(moved[: height // 2 * 2, : width // 2 * 2], np.uint8)
+
+
+def still_motion(frames: int) -> Motion:
+    """Nobody moves."""
+    pairs = ("shift", "gaze")
+    return Motion(
+        **{each.name: np.zeros((frames, 2) if each.name in pairs else frames) for each in fields(Motion)}
+    )
 
 
 def write_clip(path: Path, pictures: Iterator[Image], *, rate: int = 25) -> Path:
