@@ -227,14 +227,46 @@ def _run(
 
 def _frame_at(container: Any, stream: Any, time: int) -> Plane | None:
     """The last frame that begins at or before a time, or the first one there is."""
-    if _length(container, stream):
-        container.seek(time, stream=stream)
-    shown = None
-    for frame in islice(container.decode(stream), RUN_MAX):
-        if shown is not None and frame.pts is not None and frame.pts > time:
-            break
-        shown = frame
+    long = bool(_length(container, stream))
+    begins = _begins(container, stream, time) if long else None
+    shown = None if begins is None else _alone(container, stream, time, begins)
+    if shown is None:
+        if long:
+            container.seek(time, stream=stream)
+        for frame in islice(container.decode(stream), RUN_MAX):
+            if shown is not None and frame.pts is not None and frame.pts > time:
+                break
+            shown = frame
     return None if shown is None else _luma(shown)
+
+
+def _begins(container: Any, stream: Any, time: int) -> int | None:
+    """When that frame begins, from the times of the packets alone; None when they do not tell."""
+    container.seek(time, stream=stream)
+    found: int | None = None
+    for packet in islice(container.demux(stream), RUN_MAX):
+        if not packet.size or (packet.dts is not None and packet.dts > time):
+            return found
+        if packet.pts is None:
+            return None
+        if packet.pts <= time and not packet.is_discard:
+            found = packet.pts if found is None else max(found, packet.pts)
+    return None
+
+
+def _alone(container: Any, stream: Any, time: int, begins: int) -> Any | None:
+    """That frame; of those before it only what others refer to is decoded, a quarter to a half of them."""
+    container.seek(time, stream=stream)
+    context = stream.codec_context
+    try:
+        for packet in islice(container.demux(stream), RUN_MAX):
+            context.skip_frame = "DEFAULT" if packet.pts == begins else "NONREF"
+            for frame in packet.decode():
+                if frame.pts == begins:
+                    return frame
+    finally:
+        context.skip_frame = "DEFAULT"
+    return None
 
 
 def _luma(frame: Any) -> Plane:

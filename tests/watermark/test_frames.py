@@ -242,3 +242,24 @@ def test_picture_of_8k_is_read_and_one_of_16_pixels_too(tmp_path: Path) -> None:
         path = tmp_path / f"{wide}.jpg"
         path.write_bytes(picture(".jpg", np.full((tall, wide), 90, np.uint8)))
         assert next(frames.spread(path, 1))[0].shape == (tall, wide)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {"x264-params": "bframes=3:b-adapt=0:b-pyramid=none:keyint=48:scenecut=0:crf=4"}),
+        ("b.mp4", {"x264-params": "bframes=5:b-adapt=0:b-pyramid=normal:keyint=20:scenecut=0:crf=4"}),
+        ("c.mkv", {"x264-params": "bframes=3:b-adapt=0:open-gop=1:keyint=20:scenecut=0:crf=4"}),
+        ("d.mp4", {"codec": "mpeg4"}),
+        ("e.webm", {"codec": "libvpx-vp9", "deadline": "realtime", "cpu-used": "8"}),
+    ],
+)
+def test_the_frame_of_a_moment_is_that_frame(tmp_path: Path, name: str, options: dict[str, str]) -> None:
+    path = clip(tmp_path / name, 60, **options)
+    with av.open(str(path)) as opened:
+        shown = [frame.to_ndarray()[:TALL] for frame in opened.decode(video=0)]
+
+    for wanted in (0, 1, 7, 18, 19, 20, 21, 46, 47, 49, 58, 59):
+        first, _, last = frames.first_middle_last(path, until_s=(wanted + 0.5) / 24)
+        assert np.array_equal(first, shown[0])
+        assert np.array_equal(last, shown[wanted]), wanted
