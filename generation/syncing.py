@@ -31,6 +31,7 @@ def check(job: Job, path: Path) -> dict[str, Any]:
         fps=package.fps,
         models=loaded.face_models(),
         bounds=Bounds.swapped(),
+        cuts=[span.first_frame for span in package.scenes[1:]],
     )
     if report.failed:
         raise SyncOutOfBoundsError(

@@ -11,7 +11,7 @@ presenter's design measured rolled curves at r .14 (95 %), one frame off at .67 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,15 +97,16 @@ def measure(
     fps: int,
     models: FaceModels,
     bounds: Bounds | None = None,
+    cuts: Collection[int] = (),
 ) -> SyncReport:
-    """Measure a finished clip against the speech that it was made from.
+    """Measure a finished clip against the speech that it was made from; ``cuts``: where scenes begin.
 
     Raises:
         SyncUnmeasuredError: the first frame shows no face, or frames or sound are missing.
     """
     bounds = bounds or Bounds()
     want = opening(shapes)
-    seen = look(path, info, models)
+    seen = look(path, info, models, cuts=cuts)
     count = min(len(seen.lips), len(want))
     if count < len(want) - 1 or count < 2 * REACH:
         raise SyncUnmeasuredError(f"{path.name} shows {len(seen.lips)} of {len(want)} frames.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,32 +52,32 @@ class Seen:
 _NOWHERE = Region(0.0, 0.0, 0.0, 0.0)
 
 
-def look(path: Path, info: MediaInfo, models: FaceModels) -> Seen:
-    """Follow the mouth through a clip.
+def look(path: Path, info: MediaInfo, models: FaceModels, *, cuts: Collection[int] = ()) -> Seen:
+    """Follow the mouth through a clip; ``cuts``: frames in which it is suddenly elsewhere.
 
     Raises:
-        SyncUnmeasuredError: the first frame shows no face.
+        SyncUnmeasuredError: the first frame, or one after a cut, shows no face.
     """
     with closing(read_planes(path, info, whole(info))) as frames:
-        return follow(frames, models, name=path.name)
+        return follow(frames, models, name=path.name, cuts=cuts)
 
 
-def follow(frames: Iterable[Planes], models: FaceModels, *, name: str) -> Seen:
+def follow(frames: Iterable[Planes], models: FaceModels, *, name: str, cuts: Collection[int] = ()) -> Seen:
     """Follow the mouth through all frames of the clip ``name``, in order; they are only read.
 
     Raises:
-        SyncUnmeasuredError: the first frame shows no face.
+        SyncUnmeasuredError: the first frame, or one after a cut, shows no face.
     """
     lips: list[float] = []
     patches: list[Plane] = []  # three kilobytes a frame
     follower: _Follower | None = None
     region = _NOWHERE
-    for planes in frames:
-        if follower is None:
+    for at, planes in enumerate(frames):
+        if follower is None or at in cuts:
             picture = from_planes(planes)
             found = models.detector.detect(picture)
             if not found:
-                raise SyncUnmeasuredError(f"The first frame of {name} shows no face.")
+                raise SyncUnmeasuredError(f"Frame {at} of {name} shows no face.")
             face = max(found, key=lambda each: each.width_px)
             region = Region.of_mesh(models.landmarks.settle(picture, face).mesh)
             follower = _Follower(picture, face.points)
@@ -87,10 +88,15 @@ def follow(frames: Iterable[Planes], models: FaceModels, *, name: str) -> Seen:
         region = Region.of_mesh(mesh)
         lips.append(aperture(mesh))
         patches.append(follower.mouth(part, corner))
-    found_lips = np.array(lips)
-    stack = np.array(patches)
-    still = stack[found_lips <= np.percentile(found_lips, 10)].mean(0) if len(stack) else stack
-    return Seen(found_lips, (stack < still - DARKER).mean((1, 2)).astype(np.float64))
+    borders = [0, *sorted(at for at in cuts if 0 < at < len(lips)), len(lips)]
+    dark = [_dark(np.array(lips[a:b]), np.array(patches[a:b])) for a, b in pairwise(borders) if a < b]
+    return Seen(np.array(lips), np.concatenate(dark) if dark else np.zeros(0))
+
+
+def _dark(lips: Series, patches: npt.NDArray[np.uint8]) -> Series:
+    """The share of each patch that is darker than the mouth at rest, as one scene shows it."""
+    still = patches[lips <= np.percentile(lips, 10)].mean(0)
+    return np.asarray((patches < still - DARKER).mean((1, 2)), np.float64)
 
 
 def _cut(planes: Planes, box: Box) -> tuple[Image, tuple[int, int]]:
