@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,8 +106,8 @@ def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
 
 def _set(
     job: Job, package: Package, span: Span, parts: Parts, report: ChunkReport
-) -> tuple[tuple[Part, ...], int]:
-    """The scenes with the licensed person in them, and how many faces one of them shows at most.
+) -> tuple[tuple[Part, ...], dict[int, int]]:
+    """The scenes with the licensed person in them, and how many faces each shows, by its first frame.
 
     The portrait is the one that the package names, opened as its performer's release allows now. What this
     span shows is composed and looked at with the performer's own face first.
@@ -122,11 +122,11 @@ def _set(
     if portrait != package.performer or dict(package.scene) != row.scene:
         raise PermitError("inputs", "the portrait or the scene changed after the admission")
     plates = staging.plates_of(picture, package.scenes)
-    faces = 0
+    faces: dict[int, int] = {}
     for part in staging.parts_of(scene, package.scenes, plates, tenant=job.tenant):
         if part.span.shows_from < span.first_frame + span.frames and part.span.end > span.first_frame:
             composed = staging.at_rest(part, package.performance)
-            faces = max(faces, len(_looked_at(composed, parts, report)))
+            faces[part.span.first_frame] = len(_looked_at(composed, parts, report))
     avatars = {share: _avatar(plate, parts, report) for share, plate in plates.items()}
     return staging.parts_of(scene, package.scenes, avatars, tenant=job.tenant), faces
 
@@ -178,7 +178,7 @@ def _write(
     parts: Parts,
     report: ChunkReport,
     *,
-    faces: int,
+    faces: Mapping[int, int],
 ) -> None:
     keys = frozenset(span.keys)
     opened = AlphaWriter if out.suffix == ".webm" else VideoWriter
@@ -186,7 +186,10 @@ def _write(
         for planes in drawn:
             index = span.first_frame + report.frames
             if report.frames % LOOK_EVERY == 0:
-                _look_again(planes, parts, index, faces=faces)
+                shown = [scene for scene in package.scenes if scene.shows_from <= index < scene.end]
+                least = 1 if len(shown) == 1 else 0  # while one scene fades into the next, nobody is sure
+                most = sum(faces[scene.first_frame] for scene in shown)
+                _look_again(planes, parts, index, faces=range(least, most + 1))
             parts.finish(planes, index, index / package.fps)
             writer.write(planes, index, key=index in keys)
             report.frames += 1
@@ -195,7 +198,7 @@ def _write(
     report.swapped = report.frames
 
 
-def _look_again(planes: Planes, parts: Parts, index: int, *, faces: int) -> None:
+def _look_again(planes: Planes, parts: Parts, index: int, *, faces: range) -> None:
     """Make sure that a drawn frame shows a face, and no more of them than the guard has seen.
 
     Raises:
@@ -205,5 +208,5 @@ def _look_again(planes: Planes, parts: Parts, index: int, *, faces: int) -> None
     found = parts.models.detector.detect(picture)
     width = picture.shape[1]
     strong = [face for face in found if is_strong(face.score, face.width_px, frame_width_px=width)]
-    if not 1 <= len(strong) <= faces:
+    if len(strong) not in faces:
         raise GuardAbortError("coverage.incomplete", frame=index)
