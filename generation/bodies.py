@@ -22,12 +22,12 @@ class MediaUploadSerializer(serializers.Serializer[Any]):
 
 
 class MediaSerializer(serializers.ModelSerializer[Media]):
-    """Footage as a client sees it."""
+    """Footage, or a recording, as a client sees it; a recording has no size and no frames."""
 
     width_px = serializers.SerializerMethodField()
     height_px = serializers.SerializerMethodField()
     duration_s = serializers.FloatField(source="info.duration_s")
-    frames = serializers.IntegerField(source="info.frame_count")
+    frames = serializers.SerializerMethodField()
 
     class Meta:
         """What is shown."""
@@ -37,11 +37,15 @@ class MediaSerializer(serializers.ModelSerializer[Media]):
 
     def get_width_px(self, media: Media) -> int:
         """Width as it is stored."""
-        return int(media.info["width_px"])
+        return int(media.info.get("width_px", 0))
 
     def get_height_px(self, media: Media) -> int:
         """Height as it is stored."""
-        return int(media.info["height_px"])
+        return int(media.info.get("height_px", 0))
+
+    def get_frames(self, media: Media) -> int:
+        """How many pictures it has."""
+        return int(media.info.get("frame_count", 0))
 
 
 class JobRequestSerializer(serializers.Serializer[Any]):

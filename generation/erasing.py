@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
 from audit.events import Actor
 from consent import selectors as consents
-from generation import blobs, performances
+from generation import blobs, performances, recordings
 from generation.models import Job, JobConsent, Media, OutputPrint, Presentation
 
 PICTURES = ("poster_sha256", "before_sha256", "content_sha256")
@@ -50,13 +51,15 @@ def erase(identity_id: str, *, by: Actor) -> int:
 
 def _unsay(identity_id: str, jobs: Iterable[Job], *, tenant: str) -> list[str]:
     """Take the words out of the presentations of this person; gives the files that nobody needs any more."""
-    theirs = Q(identity_id=identity_id) | Q(performer_id=identity_id) | Q(job__in=list(jobs))
+    spoken = Q(scene__recording__identity=identity_id)
+    theirs = Q(identity_id=identity_id) | Q(performer_id=identity_id) | Q(job__in=list(jobs)) | spoken
+    voice = recordings.of(identity_id, tenant=tenant)
     rows = list(Presentation.objects.select_for_update(of=("self",)).filter(theirs, tenant=tenant))
     names = {getattr(row, name) for row in rows for name in SPOKEN} - {""}
     for row in rows:
         row.script = row.message = row.hint = ""
         row.hits, row.report = [], {}
-        row.scene = {name: value for name, value in row.scene.items() if name in PLAIN}
+        row.scene = _plain(row.scene, identity_id)
         row.request_sha256 = "0" * 64  # a hash of words that could be guessed
         for name in SPOKEN:
             setattr(row, name, "")
@@ -67,7 +70,16 @@ def _unsay(identity_id: str, jobs: Iterable[Job], *, tenant: str) -> list[str]:
         for name in SPOKEN
         for value in others.filter(**{f"{name}__in": names}).values_list(name, flat=True)
     }
-    return sorted(names - kept)
+    return sorted(names - kept) + voice
+
+
+def _plain(scene: Mapping[str, Any], identity_id: str) -> dict[str, Any]:
+    """The look of a video, and the recording that it holds while the voice is somebody else's."""
+    kept = {name: value for name, value in scene.items() if name in PLAIN}
+    recording = scene.get("recording")
+    if recording and recording["identity"] != identity_id:
+        kept["recording"] = recording
+    return kept
 
 
 def _needed(sha256: str, jobs: Iterable[Job]) -> bool:

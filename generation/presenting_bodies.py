@@ -8,11 +8,20 @@ from django.urls import reverse
 from rest_framework import serializers
 
 from generation import selectors
-from generation.hooks_bodies import CallbackSerializer, callback_of
+from generation.hooks_bodies import CallbackSerializer, PartSerializer, callback_of
 from generation.models import Presentation
 from generation.presenter.normalise import LENGTH_MAX, Language
 from generation.presenter.scene import SIZES
 from generation.presenter.script import Kind
+from generation.presenter.storyboard import (
+    FADE_MAX,
+    SCENES_MAX,
+    SIZE_MAX,
+    SIZE_MIN,
+    Position,
+    Transition,
+    parse,
+)
 from generation.presenter.voices import Source
 from generation.presenting import PresentRequest, Reviewed
 from generation.templates_bodies import TemplateUseSerializer, template_of
@@ -35,9 +44,39 @@ class ScriptSerializer(serializers.Serializer[Any]):
         return PresentRequest(identity_id="", performer_id="", purpose="", channel="", **self.validated_data)
 
 
+class PlaceSerializer(PartSerializer):
+    """Where the person stands in a scene."""
+
+    position = serializers.CharField(max_length=8, default="center", help_text=", ".join(Position))
+    size = serializers.FloatField(
+        default=0,
+        help_text=f"Share of the frame's height, {SIZE_MIN} to {SIZE_MAX}; 0: as the format has it.",
+    )
+
+
+class SceneSerializer(PartSerializer):
+    """One scene of several."""
+
+    script = serializers.CharField(max_length=5 * LENGTH_MAX, trim_whitespace=False)
+    layout = PlaceSerializer(default=dict)
+    colour = serializers.CharField(max_length=7, default="", allow_blank=True)
+    background = serializers.CharField(
+        max_length=36, default="", allow_blank=True, help_text="Id of an uploaded picture or video."
+    )
+    transition = serializers.CharField(max_length=8, default="cut", help_text=", ".join(Transition))
+    fade_frames = serializers.IntegerField(default=0, help_text=f"1 to {FADE_MAX} of a fade.")
+
+
 class PresentRequestSerializer(ScriptSerializer):
     """The body of a presentation."""
 
+    script = serializers.CharField(
+        max_length=5 * LENGTH_MAX,
+        default="",
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="Text or SSML; left out where there are scenes.",
+    )
     identity = serializers.CharField(max_length=40, help_text="Whose licensed face is shown.")
     performer = serializers.CharField(max_length=40, help_text="Whose portrait the script drives.")
     purpose = serializers.CharField(max_length=64)
@@ -52,11 +91,33 @@ class PresentRequestSerializer(ScriptSerializer):
     template = TemplateUseSerializer(
         required=False, help_text="Decides about format, colour and subtitles when it is given."
     )
+    scenes = SceneSerializer(
+        many=True, required=False, help_text=f"In place of script; at most {SCENES_MAX}."
+    )
+    recording = serializers.UUIDField(
+        required=False, help_text="Id of an uploaded sound that says the script, in place of a voice."
+    )
+    voice_identity = serializers.CharField(
+        max_length=40, default="", allow_blank=True, help_text="Whose voice the recording is."
+    )
+    transparent = serializers.BooleanField(default=False, help_text="Nothing behind the person: WebM.")
+    revises = serializers.CharField(
+        max_length=64,
+        default="",
+        allow_blank=True,
+        help_text="Id of an earlier presentation whose unchanged sentences are taken over.",
+    )
 
     def request(self) -> PresentRequest:
-        """The validated body as a value."""
+        """The validated body as a value.
+
+        Raises:
+            ScenesInvalidError: the scenes cannot be used.
+        """
         data = dict(self.validated_data) | {"callback": callback_of(self.validated_data)}
         data["template"] = template_of(self.validated_data)
+        data["recording"] = str(data["recording"]) if "recording" in data else ""
+        data["scenes"] = parse(data["scenes"]) if "scenes" in data else ()
         return PresentRequest(identity_id=data.pop("identity"), performer_id=data.pop("performer"), **data)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
@@ -30,13 +30,16 @@ from generation import (
     hooks,
     performances,
     queueing,
+    recordings,
     selectors,
     transitions,
 )
 from generation.admitting import admit
 from generation.engine.errors import TooLargeError, UnsupportedMediaError
+from generation.engine.media import guarded
 from generation.engine.media.info import MediaLimits
 from generation.engine.media.probe import probe
+from generation.engine.media.sounds import SoundLimits, sniff_sound
 from generation.errors import JobStateError, NotFoundError, RefusedError, RoleError
 from generation.finishing import seal
 from generation.gate import admission
@@ -87,7 +90,9 @@ class JobRequest:
 
 
 def upload(stream: BinaryIO, *, name: str = "", by: Actor) -> Media:
-    """Take in footage, once it is known to be readable; the same bytes are stored once. ``name`` is not kept.
+    """Take in footage or a recording, once it is known to be readable; the same bytes are stored once.
+
+    ``name`` is not kept.
 
     Raises:
         RoleError: the actor may not request generations.
@@ -95,7 +100,7 @@ def upload(stream: BinaryIO, *, name: str = "", by: Actor) -> Media:
     """
     del name
     _require_requester(by)
-    return _taken_in(stream, kinds=("image", "video"), by=by)
+    return _taken_in(stream, kinds=("image", "video", recordings.KIND), by=by)
 
 
 def upload_picture(stream: BinaryIO, *, by: Actor) -> Media:
@@ -207,6 +212,8 @@ def _new_job(request: JobRequest, *, by: Actor) -> Job:
         media = selectors.media(request.media_id, tenant=by.tenant)
     else:
         media = selectors.media_by_sha256(request.media_sha256, tenant=by.tenant)
+    if media.kind == recordings.KIND:
+        raise UnsupportedMediaError("The media is a recording; footage has pictures.")
     if request.mode not in MODES:
         raise NotFoundError(f"There is no mode {request.mode[:20]!r}.")
     return Job(
@@ -235,16 +242,27 @@ def _new_job(request: JobRequest, *, by: Actor) -> Job:
 def _taken_in(stream: BinaryIO, *, kinds: tuple[str, ...], by: Actor) -> Media:
     """The row of an upload of one of these kinds."""
     with _spooled(stream) as (path, sha256, size):
-        info = probe(path, LIMITS)
-        kind = "image" if info.still else "video"
+        kind, info = _looked_at(path)
         if kind not in kinds:
             raise UnsupportedMediaError("The file is no picture.")
         known = Media.objects.filter(tenant=by.tenant, sha256=sha256).first()
         if known is not None and blobs.store().exists(sha256):
             return known
         blobs.put_file(path)
-    values = {"bytes": size, "kind": kind, "info": info.as_record(), "uploader": by.id}
+    values = {"bytes": size, "kind": kind, "info": info, "uploader": by.id}
     return Media.objects.get_or_create(tenant=by.tenant, sha256=sha256, defaults=values)[0]
+
+
+def _looked_at(path: Path) -> tuple[str, dict[str, Any]]:
+    """The kind of a file and what is known of it.
+
+    Raises:
+        UnreadableMediaError, TooLargeError, UnsupportedMediaError: it cannot be used.
+    """
+    if sound := sniff_sound(path):
+        return recordings.KIND, guarded.scan_sound(path, sound, SoundLimits()).as_record()
+    info = probe(path, LIMITS)
+    return "image" if info.still else "video", info.as_record()
 
 
 @contextmanager

@@ -30,6 +30,7 @@ STATUS: dict[str, int] = {
     "PresentInvalidError": 400,
     "CallbackRefusedError": 400,
     "TemplateInvalidError": 400,
+    "ScenesInvalidError": 400,
     "ScriptError": 400,
     "VoiceMissingError": 400,
     "ExportInvalidError": 400,

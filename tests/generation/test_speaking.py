@@ -180,11 +180,15 @@ def driven(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Instead of a portrait that is drawn: what would have been performed."""
     seen: list[Any] = []
 
-    def rest(scene: Any, _plate: Any, performance: Any) -> Any:
+    def rest(part: Any, performance: Any) -> Any:
         seen.append(performance)
-        return fakes.texture(fakes.GREEN, width=scene.layout.width_px, height=scene.layout.height_px)
+        layout = part.span.layout
+        return fakes.texture(fakes.GREEN, width=layout.width_px, height=layout.height_px)
 
-    monkeypatch.setattr(staging, "plate_of", lambda *_: None)
+    def plates(_picture: Any, spans: Any) -> dict[float, Any]:
+        return {span.layout.height_share: None for span in spans}
+
+    monkeypatch.setattr(staging, "plates_of", plates)
     monkeypatch.setattr(staging, "at_rest", rest)
     return seen
 

@@ -19,7 +19,7 @@ from typing import Any
 from generation.engine import errors
 from generation.engine.errors import MediaError, TooLargeError, UnreadableMediaError, UnsupportedMediaError
 from generation.engine.media.info import MediaInfo, MediaLimits
-from generation.engine.media.sounds import SoundInfo, SoundLimits
+from generation.engine.media.sounds import SoundInfo, SoundLimits, check_sound
 
 MEMORY_BYTES = 600 << 20  # refuses a frame of 8192 x 8192 early; a 4K file needs about 300 MB
 CPU_S = 20
@@ -39,11 +39,12 @@ def scan(path: Path, container: str, limits: MediaLimits) -> MediaInfo:
 
 
 def scan_sound(path: Path, kind: str, limits: SoundLimits) -> SoundInfo:
-    """What ``hearing.scan_sound`` finds, asked of a limited child.
+    """What ``hearing.scan_sound`` finds, asked of a limited child once our own look at the file has passed.
 
     Raises:
         MediaError: as the child says, or because the child ended without an answer.
     """
+    check_sound(path, kind, limits)
     request = {"path": str(path.absolute()), "sound": kind, "limits": asdict(limits)}
     return SoundInfo.from_record(_asked(request))
 
