@@ -35,7 +35,7 @@ test: venv weights
 # need, so it lies in a place of its own, without its dependencies. QUICK=1 runs a part of the table.
 bench: venv weights
 	$(MAKE) --no-print-directory peer || echo "The peer cannot be installed: its columns stay empty."
-	for name in faces pipeline presenter watermark labels sound credentials "attacks $(if $(QUICK),--quick)" consent audit api; do \
+	for name in faces pipeline presenter alpha watermark labels sound credentials "attacks $(if $(QUICK),--quick)" consent audit api; do \
 		echo "== $$name"; $(BIN)/python -m tests.bench.bench_$$name || exit 1; \
 	done
 
