@@ -131,8 +131,8 @@ def _info(frames: int) -> MediaInfo:
     return MediaInfo(
         container="performance", size_bytes=0, codec="", width_px=1920, height_px=1080, orientation=1,
         time_base=Fraction(1, FPS), start_pts=0, duration_s=frames / FPS, frame_count=frames,
-        rate=Fraction(FPS), variable_rate=False, pixel_format="yuv420p", bit_depth=8, colour_space=1, full_range=False,
-        interlaced=False, pixel_aspect=Fraction(1), keyframes=(Keyframe(0, 0),), audio=None,
+        rate=Fraction(FPS), variable_rate=False, pixel_format="yuv420p", bit_depth=8, colour_space=1,
+        full_range=False, interlaced=False, pixel_aspect=Fraction(1), keyframes=(Keyframe(0, 0),), audio=None,
     )  # fmt: skip
 
 
