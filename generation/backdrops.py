@@ -160,6 +160,8 @@ def assets_of(row: Presentation) -> tuple[Media, ...]:
         NotFoundError: one of them is gone.
     """
     found = [selectors.media(each, tenant=row.tenant) for each in _named(row.scene.get("scenes", ()))]
+    if "idle" in row.scene:
+        found.append(selectors.media(row.scene["idle"], tenant=row.tenant))
     if "template" in row.scene:
         pinned = templating.Pinned(**row.scene["template"])
         found += pictures_of(pinned, tenant=row.tenant)

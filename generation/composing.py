@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from generation import backdrops, recordings, speaking, templating, voicing
-from generation.errors import PresentInvalidError
+from generation import backdrops, recordings, selectors, speaking, templating, voicing
+from generation.errors import NotFoundError, PresentInvalidError
 from generation.models import Media, Presentation
 from generation.presenter import storyboard
 from generation.presenter.cast import voices_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SECONDS_A_CHARACTER = {Language.ZH: 0.28, Language.EN: 0.085}
 """Of spoken text, at the usual rate: for the first estimate, before anything is said."""
-LATER = ("recording", "voice_identity", "scenes", "transparent")
+LATER = ("recording", "voice_identity", "scenes", "transparent", "idle")
 """Fields that came later: while they are empty, a request is the one that it was before."""
 
 
@@ -92,6 +92,22 @@ def require_backgrounds(request: PresentRequest, *, tenant: str) -> None:
     backdrops.require_usable([each.background for each in request.scenes], tenant=tenant)
 
 
+def require_idle(request: PresentRequest, *, tenant: str) -> None:
+    """Make sure that the clip of the performer is here.
+
+    Raises:
+        PresentInvalidError: it is not, or it is no video.
+    """
+    if not request.idle:
+        return
+    try:
+        media = selectors.media(request.idle, tenant=tenant)
+    except NotFoundError:
+        raise _invalid("idle", "Upload the clip first: there is none of this id.") from None
+    if media.kind != "video":
+        raise _invalid("idle", "This is no video.")
+
+
 def scene_record(
     request: PresentRequest, sentences: Sequence[int], recording: Media | None
 ) -> dict[str, Any]:
@@ -103,6 +119,8 @@ def scene_record(
     }
     if request.transparent:
         record["transparent"] = True
+    if request.idle:
+        record["idle"] = request.idle
     if request.scenes:
         record["scenes"] = storyboard.as_records(request.scenes, sentences)
     if recording is not None:

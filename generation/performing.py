@@ -6,8 +6,10 @@ import io
 import json
 import logging
 import math
+import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import IntEnum
 from typing import Any
@@ -22,6 +24,7 @@ from generation import (
     backdrops,
     blobs,
     hooks,
+    idling,
     leases,
     performances,
     presenting,
@@ -29,7 +32,9 @@ from generation import (
     speaking,
     staging,
     templating,
+    transitions,
 )
+from generation.engine.types import Image
 from generation.errors import AlreadyOverError, RefusedError
 from generation.gate.reasons import hint
 from generation.leases import Lease
@@ -37,8 +42,10 @@ from generation.models import Job, JobConsent, JobState, Presentation, Presentat
 from generation.presenter import line
 from generation.presenter.errors import PackageError, PresenterError
 from generation.presenter.line import Spoken, speak
-from generation.presenter.package import Package, pack
+from generation.presenter.package import Idle, Package, pack
+from generation.presenter.persons import Person, Portrayed
 from generation.presenter.remembered import Remembering, Said
+from generation.presenter.scenes import SceneSpan
 from generation.presenter.subtitles import to_srt, to_vtt
 from generation.presenter.visemes import as_records
 from generation.presenter.voices import VoiceEntry
@@ -111,20 +118,43 @@ def _perform(row: Presentation, lease: Lease) -> None:
     _require_voices(row, voices, seconds=math.ceil(spoken.duration_s))
     performance = line.perform(spoken, subtitles=scene.subtitles)
     spans = staging.spans_of(row, scene, spoken)
-    plates = staging.plates_of(picture, spans)
-    parts = staging.parts_of(scene, spans, plates, tenant=row.tenant)
-    package = pack(
-        spoken,
-        voice=voice,
-        scene=row.scene,
-        performer=portrait,
-        engine=parts[0].engine(0).name,
-        rest=[staging.at_rest(part, performance) for part in parts],
-        scenes=spans,
-        subtitles=scene.subtitles,
-    )
+    with _person(row, picture, spans) as (person, idle):
+        parts = staging.parts_of(scene, spans, person, tenant=row.tenant)
+        package = pack(
+            spoken,
+            voice=voice,
+            scene=row.scene,
+            performer=portrait,
+            engine=parts[0].engine(0).name,
+            rest=[staging.at_rest(part, performance) for part in parts],
+            scenes=spans,
+            idle=idle,
+            subtitles=scene.subtitles,
+        )
     _stage(row, lease, Stage.HANDED)
     _hand_over(row, spoken, package, voices, around)
+
+
+@contextmanager
+def _person(
+    row: Presentation, picture: Image, spans: Sequence[SceneSpan]
+) -> Iterator[tuple[Person, Idle | None]]:
+    """The performer with their own face: their portrait, or the clip that the request names.
+
+    Raises:
+        PlateRejectedError: the portrait or the clip cannot be driven.
+        NotFoundError, MediaError: the clip is gone or cannot be read.
+    """
+    if not (media_id := row.scene.get("idle")):
+        yield Portrayed(staging.plates_of(picture, spans)), None
+        return
+    folder = transitions.scratch(row.id)
+    try:
+        idle = idling.loop_of(media_id, tenant=row.tenant, folder=folder)
+        with idling.filmed(idle, folder) as person:
+            yield person, idle
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _stage(row: Presentation, lease: Lease, stage: Stage) -> None:

@@ -91,6 +91,8 @@ class PresentRequest:
     """Id of an uploaded sound that takes the place of a synthetic voice."""
     voice_identity: str = ""
     """Whose voice the recording is."""
+    idle: str = ""
+    """Id of an uploaded clip of the performer in silence: it is driven in place of the portrait."""
     scenes: tuple[SceneSpec, ...] = ()
     """In place of ``script``."""
 
@@ -163,6 +165,7 @@ def present(request: PresentRequest, *, client_id: str, by: Actor) -> Presentati
     request, pinned = in_template(request, tenant=by.tenant)
     reviewed = review(request)
     composing.require_backgrounds(request, tenant=by.tenant)
+    composing.require_idle(request, tenant=by.tenant)
     recording = composing.recording_of(request, tenant=by.tenant)
     if recording is not None:
         reviewed = replace(reviewed, seconds=math.ceil(recordings.seconds_of(recording)))

@@ -100,6 +100,9 @@ class PresentRequestSerializer(ScriptSerializer):
     voice_identity = serializers.CharField(
         max_length=40, default="", allow_blank=True, help_text="Whose voice the recording is."
     )
+    idle = serializers.UUIDField(
+        required=False, help_text="A clip of the performer in silence, driven in place of the portrait."
+    )
     transparent = serializers.BooleanField(default=False, help_text="Nothing behind the person: WebM.")
     revises = serializers.CharField(
         max_length=64,
@@ -116,7 +119,8 @@ class PresentRequestSerializer(ScriptSerializer):
         """
         data = dict(self.validated_data) | {"callback": callback_of(self.validated_data)}
         data["template"] = template_of(self.validated_data)
-        data["recording"] = str(data["recording"]) if "recording" in data else ""
+        for name in ("recording", "idle"):
+            data[name] = str(data[name]) if name in data else ""
         data["scenes"] = parse(data["scenes"]) if "scenes" in data else ()
         return PresentRequest(identity_id=data.pop("identity"), performer_id=data.pop("performer"), **data)
 

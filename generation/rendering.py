@@ -10,14 +10,17 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from generation import delivery, marking, performances, staging
+from generation import delivery, idling, marking, performances, staging
 from generation.engine.chunk import Likeness, PipelineSettings, StillSwapper
 from generation.engine.errors import GuardAbortError, NoFaceError
+from generation.engine.faces.landmarks import Region
 from generation.engine.faces.models import FaceModels
 from generation.engine.faces.track import Track, Tracker
 from generation.engine.media.alpha import AlphaWriter
@@ -25,7 +28,7 @@ from generation.engine.media.colour import from_planes
 from generation.engine.media.encode import VideoWriter
 from generation.engine.media.info import MediaInfo
 from generation.engine.pipeline import ask
-from generation.engine.types import Action, ChunkReport, Finish, Guard, Image, Planes, Progress
+from generation.engine.types import Action, ChunkReport, Finish, Guard, Image, Planes, Points, Progress
 from generation.errors import PermitError
 from generation.gate import authority
 from generation.gate.gallery import is_strong
@@ -33,6 +36,8 @@ from generation.models import Job, Presentation
 from generation.presenter.avatar import swapped_plate
 from generation.presenter.errors import SpliceError
 from generation.presenter.package import Package
+from generation.presenter.persons import Filmed, Person, Portrayed
+from generation.presenter.puppet.mouth import Smile
 from generation.presenter.scene import Plate
 from generation.presenter.scenes import Part, film
 from generation.presenter.spans import Span
@@ -69,10 +74,11 @@ def render(job: Job, span: Span, out: Path, parts: Parts) -> ChunkReport:
     package = performances.package_of(job.media)
     began_s = time.process_time()
     report = ChunkReport()
-    scenes, faces = _set(job, package, span, parts, report)
-    drawn = film(scenes, package.performance, fps=package.fps, first=span.first_frame, frames=span.frames)
-    info = MediaInfo.from_record(job.media.info)
-    _write(drawn, package, span, out, info, parts, report, faces=faces)
+    with _person(job, package, out.with_suffix(".idle")) as person:
+        scenes, faces = _set(job, package, span, person, parts, report)
+        drawn = film(scenes, package.performance, fps=package.fps, first=span.first_frame, frames=span.frames)
+        info = MediaInfo.from_record(job.media.info)
+        _write(drawn, package, span, out, info, parts, report, faces=faces)
     report.stage_ms = {"process": round(1000 * (time.process_time() - began_s) / max(1, report.frames), 3)}
     return report
 
@@ -104,31 +110,86 @@ def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
     return report
 
 
-def _set(
-    job: Job, package: Package, span: Span, parts: Parts, report: ChunkReport
-) -> tuple[tuple[Part, ...], dict[int, int]]:
-    """The scenes with the licensed person in them, and how many faces each shows, by its first frame.
-
-    The portrait is the one that the package names, opened as its performer's release allows now. What this
-    span shows is composed and looked at with the performer's own face first.
+@contextmanager
+def _person(job: Job, package: Package, folder: Path) -> Iterator[Person]:
+    """The performer with their own face, as their release allows now: the package's portrait, or its clip.
 
     Raises:
-        PermitError: the portrait or the scene is not what was admitted.
+        PermitError: the portrait is not the one that was admitted.
+        RefusedError, PresenterError: see ``render``.
+    """
+    row = Presentation.objects.get(job=job)
+    portrait, picture = staging.portrait_of(row, use=authority.use_of(job))
+    if portrait != package.performer:
+        raise PermitError("inputs", "the portrait changed after the admission")
+    if package.idle is None:
+        yield Portrayed(staging.plates_of(picture, package.scenes))
+        return
+    try:
+        with idling.filmed(package.idle, folder) as person:
+            yield person
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _set(
+    job: Job, package: Package, span: Span, person: Person, parts: Parts, report: ChunkReport
+) -> tuple[tuple[Part, ...], dict[int, int]]:
+    """The scenes with the licensed face in them, and how many faces each shows, by its first frame.
+
+    What this span shows is composed and looked at with the performer's own face first.
+
+    Raises:
+        PermitError: the scene is not what was admitted.
         GuardAbortError, NoFaceError, RefusedError, PresenterError: see ``render``.
     """
     row = Presentation.objects.get(job=job)
     scene = staging.scene_of(row)
-    portrait, picture = staging.portrait_of(row, use=authority.use_of(job))
-    if portrait != package.performer or dict(package.scene) != row.scene:
-        raise PermitError("inputs", "the portrait or the scene changed after the admission")
-    plates = staging.plates_of(picture, package.scenes)
+    if dict(package.scene) != row.scene:
+        raise PermitError("inputs", "the scene changed after the admission")
     faces: dict[int, int] = {}
-    for part in staging.parts_of(scene, package.scenes, plates, tenant=job.tenant):
+    for part in staging.parts_of(scene, package.scenes, person, tenant=job.tenant):
         if part.span.shows_from < span.first_frame + span.frames and part.span.end > span.first_frame:
             composed = staging.at_rest(part, package.performance)
             faces[part.span.first_frame] = len(_looked_at(composed, parts, report))
-    avatars = {share: _avatar(plate, parts, report) for share, plate in plates.items()}
-    return staging.parts_of(scene, package.scenes, avatars, tenant=job.tenant), faces
+    licensed = _licensed(person, package, parts, report)
+    return staging.parts_of(scene, package.scenes, licensed, tenant=job.tenant), faces
+
+
+def _licensed(person: Person, package: Package, parts: Parts, report: ChunkReport) -> Person:
+    """The performer with the licensed face: every picture of them is replaced before a mouth is driven on it.
+
+    Raises:
+        GuardAbortError, NoFaceError: see ``_avatar``.
+    """
+    if isinstance(person, Portrayed):
+        return Portrayed({share: _avatar(plate, parts, report) for share, plate in person.plates.items()})
+    if not isinstance(person, Filmed):
+        raise NoFaceError("Nobody knows how the performer's face is replaced.")
+
+    def replaced(pictures: Iterator[Image]) -> Iterator[Image]:
+        return _replaced(pictures, package.fps, parts, report)
+
+    licensed = person.seen(replaced, parts.models.landmarks)
+    first = next(licensed.pictures(person.loop.references[0], 1))
+    region = Region.of_mesh(person.loop.meshes[person.loop.references[0]])
+    _compare(first, parts.models.landmarks.measure(first, region).mesh, parts, report)
+    return licensed
+
+
+def _replaced(pictures: Iterator[Image], fps: int, parts: Parts, report: ChunkReport) -> Iterator[Image]:
+    """Pictures of a clip with the licensed face, each looked at by the guard like a frame of any footage.
+
+    Raises:
+        GuardAbortError: a face may not be there, or may not be replaced.
+        NoFaceError: a picture shows nobody who could be replaced.
+    """
+    tracker = Tracker(parts.models, float(fps))
+    for index, picture in enumerate(pictures):
+        tracks = _judged(tracker, picture, index, index / fps, parts, report)
+        if sum(parts.swapper.swap(picture, track.mesh).strength > 0 for track in tracks) != 1:
+            raise NoFaceError("A picture of the idle clip shows nobody whose face could be replaced.")
+        yield picture
 
 
 def _avatar(plate: Plate, parts: Parts, report: ChunkReport) -> Plate:
@@ -144,11 +205,17 @@ def _avatar(plate: Plate, parts: Parts, report: ChunkReport) -> Plate:
         swapped += parts.swapper.swap_still(picture, track.mesh).strength > 0
     if swapped != 1:
         raise NoFaceError(f"The licensed face was put onto {swapped} faces of the portrait instead of one.")
-    avatar = swapped_plate(plate, picture, parts.models)
-    made = parts.likeness.embedder.embed(avatar.picture, avatar.mesh)
-    report.similarity.append(round(made.distance(parts.likeness.source), 4))
+    smile = Smile(*parts.swapper.portrait)
+    avatar = swapped_plate(plate, picture, parts.models, smile=smile)
+    _compare(avatar.picture, avatar.mesh, parts, report)
     report.tracks = swapped
     return avatar
+
+
+def _compare(picture: Image, mesh: Points, parts: Parts, report: ChunkReport) -> None:
+    """Note how far the face that was made is from the licensed one."""
+    made = parts.likeness.embedder.embed(picture, mesh)
+    report.similarity.append(round(made.distance(parts.likeness.source), 4))
 
 
 def _looked_at(picture: Image, parts: Parts, report: ChunkReport) -> list[Track]:
@@ -157,15 +224,21 @@ def _looked_at(picture: Image, parts: Parts, report: ChunkReport) -> list[Track]
     Raises:
         GuardAbortError: a face may not be there, or a followed one may not be replaced.
     """
-    tracker = Tracker(parts.models, 1.0)
-    tracks = tracker.update(picture, 0, 0.0)
-    faces = tracker.frame_faces(0, 0.0)
+    return _judged(Tracker(parts.models, 1.0), picture, 0, 0.0, parts, report)
+
+
+def _judged(
+    tracker: Tracker, picture: Image, index: int, time_s: float, parts: Parts, report: ChunkReport
+) -> list[Track]:
+    embedded = tracker.embedded
+    tracks = tracker.update(picture, index, time_s)
+    faces = tracker.frame_faces(index, time_s)
     verdicts = ask(parts.guard, faces, tracks)
     report.detections += len(faces.faces)
-    report.embedded += tracker.embedded
+    report.embedded += tracker.embedded - embedded
     kept = [track for track in tracks if verdicts[track.id].action is not Action.SWAP]
     if kept:
-        raise GuardAbortError(verdicts[kept[0].id].code or "performer.no_release", frame=0)
+        raise GuardAbortError(verdicts[kept[0].id].code or "performer.no_release", frame=index)
     return list(tracks)
 
 

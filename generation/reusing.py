@@ -52,7 +52,7 @@ def reuse_for(job: Job, requirement: Requirement) -> Reuse | None:
         theirs.fps,
     ):
         return None
-    if any(_moves(span.background, tenant=job.tenant) for span in mine.scenes):
+    if mine.idle is not None or any(_moves(span.background, tenant=job.tenant) for span in mine.scenes):
         return None  # what stands behind a sentence is elsewhere in time
     found = spans.plan(mine, earlier=theirs)
     if all(span.taken_from is None for span in found):

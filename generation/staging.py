@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,10 +24,11 @@ from generation.errors import PresentInvalidError, RefusedError
 from generation.models import Presentation
 from generation.presenter import scenes
 from generation.presenter.behind import Backdrop, Before
-from generation.presenter.driving import DrivingEngine, Performance, PuppetEngine
+from generation.presenter.driving import DrivingEngine, Performance
 from generation.presenter.line import FPS, Spoken, make_plate
 from generation.presenter.overlay import Overlaid, Scene
 from generation.presenter.package import Portrait
+from generation.presenter.persons import Person
 from generation.presenter.scene import SIZES, Layout, Plate
 from generation.presenter.scenes import Part, SceneSpan
 
@@ -74,25 +75,25 @@ def spans_of(row: Presentation, scene: Scene, spoken: Spoken) -> tuple[SceneSpan
     return (SceneSpan(0, len(spoken.shapes), scene.layout),)
 
 
-def parts_of(
-    scene: Scene, spans: Sequence[SceneSpan], plates: Mapping[float, Plate], *, tenant: str
-) -> tuple[Part, ...]:
-    """The scenes, ready to be drawn; ``plates`` by the share of the frame's height that they fill.
+def parts_of(scene: Scene, spans: Sequence[SceneSpan], person: Person, *, tenant: str) -> tuple[Part, ...]:
+    """The scenes with their person, ready to be drawn.
 
     Raises:
         NotFoundError: a background is gone.
     """
     return tuple(
-        Part(span, _engines(scene, span, tenant=tenant), plates[span.layout.height_share]) for span in spans
+        Part(span, _engines(scene, span, person, tenant=tenant), person.plate(span.layout.height_share))
+        for span in spans
     )
 
 
-def _engines(scene: Scene, span: SceneSpan, *, tenant: str) -> Callable[[int], DrivingEngine]:
+def _engines(scene: Scene, span: SceneSpan, person: Person, *, tenant: str) -> Callable[[int], DrivingEngine]:
     """What draws the frames of a scene, its background so many frames old."""
     own = backdrops.behind(span.background, tenant=tenant) if span.own_background else scene.background
 
     def engine(at: int) -> DrivingEngine:
-        inner: DrivingEngine = PuppetEngine(None if isinstance(own, Backdrop) else own)
+        picture = None if isinstance(own, Backdrop) else own
+        inner = person.engine(picture, first=span.shows_from + at)
         if isinstance(own, Backdrop):
             inner = Before(inner, own.since(at))
         return Overlaid(inner, scene.overlays)

@@ -56,6 +56,14 @@ class Portrait:
 
 
 @dataclass(frozen=True, slots=True)
+class Idle:
+    """A filmed performer: the loop's film (MP4), and what ``Loop.packed`` gave."""
+
+    film: bytes
+    loop: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """One performance. ``rest``: what its scenes look like while nobody moves, (h, w, 3) uint8 BGR each.
 
@@ -77,6 +85,7 @@ class Package:
     rest: tuple[Image, ...]
     scenes: tuple[SceneSpan, ...]
     said: tuple[Said, ...] = ()
+    idle: Idle | None = None
     fps: int = FPS
 
     @property
@@ -161,6 +170,10 @@ class Package:
         }
         arrays |= {f"motion_{name}": value for name, value in _parts(self.motion).items()}
         arrays |= {f"rest_{at}": np.frombuffer(encode_png(one), np.uint8) for at, one in enumerate(self.rest)}
+        if self.idle is not None:
+            arrays |= {
+                f"idle_{name}": np.frombuffer(data, np.uint8) for name, data in asdict(self.idle).items()
+            }
         stream = io.BytesIO()
         np.savez_compressed(stream, allow_pickle=False, **arrays)
         return stream.getvalue()
@@ -187,6 +200,9 @@ class Package:
             raise PackageError(f"The performance is of version {told['version']!r}; this is {VERSION}.")
         rest = tuple(_picture(arrays[f"rest_{at}"]) for at in range(told["rest"]))
         moved = {name.removeprefix("motion_"): arrays[name] for name in arrays if name.startswith("motion_")}
+        idle = None
+        if "idle_film" in arrays:
+            idle = Idle(arrays["idle_film"].tobytes(), arrays["idle_loop"].tobytes())
         found = cls(
             pcm=arrays["pcm"],
             rate=told["rate"],
@@ -202,6 +218,7 @@ class Package:
             rest=rest,
             scenes=tuple(_scene(each) for each in told["scenes"]),
             said=from_records(told["said"], arrays["said_pcm"]),
+            idle=idle,
             fps=told["fps"],
         )
         found._check()
@@ -227,6 +244,7 @@ def pack(
     engine: str,
     rest: Sequence[Image],
     scenes: Sequence[SceneSpan],
+    idle: Idle | None = None,
     subtitles: bool = True,
 ) -> Package:
     """The package of a script that was said."""
@@ -245,6 +263,7 @@ def pack(
         engine=engine,
         rest=tuple(rest),
         scenes=tuple(scenes),
+        idle=idle,
         said=said(spoken.script.segments, spoken.sentences, voice=voice),
     )
 
