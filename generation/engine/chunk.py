@@ -105,6 +105,10 @@ class FaceSwapper(Protocol):
 class StillSwapper(FaceSwapper, Protocol):
     """A swapper that takes more time and care over a picture which is to be driven."""
 
+    @property
+    def portrait(self) -> tuple[Image, Points]:
+        """The source's face, (h, w, 3) uint8 BGR, and its (468, 3) landmarks there."""
+
     def swap_still(self, frame: Image, mesh: Points) -> SwapOutcome:
         """Changes the picture in place."""
 

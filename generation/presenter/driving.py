@@ -59,7 +59,7 @@ class PuppetEngine:
 
     def frames(self, plate: Plate, layout: Layout, performance: Performance, *, fps: int) -> Iterator[Planes]:
         """See ``DrivingEngine``."""
-        puppet = Puppet(plate.picture, plate.mesh)
+        puppet = Puppet(plate.picture, plate.mesh, smile=plate.smile)
         stage = Stage(
             plate, layout, backdrop(layout, self._background), performance.cues, moving=puppet.moving
         )

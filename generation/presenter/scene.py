@@ -15,6 +15,7 @@ from generation.engine.media.colour import to_planes
 from generation.engine.types import Image, Plane, Planes, Points
 from generation.presenter.cutout import SURE, Cutout, Rectangle, lay_over, spread
 from generation.presenter.errors import SceneError
+from generation.presenter.puppet.mouth import Smile
 from generation.presenter.silhouette import completed
 from generation.presenter.subtitles import Cue
 
@@ -48,11 +49,15 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Plate:
-    """A portrait at output size: ``picture`` (h, w, 3) uint8 BGR, ``alpha`` (h, w), ``mesh`` (468, 3)."""
+    """A portrait at output size: ``picture`` (h, w, 3) uint8 BGR, ``alpha`` (h, w), ``mesh`` (468, 3).
+
+    ``smile``: where a closed mouth's teeth are taken from.
+    """
 
     picture: Image
     alpha: Alpha
     mesh: Points
+    smile: Smile | None = None
 
 
 def plate_size(picture: Image, layout: Layout) -> tuple[int, int]:

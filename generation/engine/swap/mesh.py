@@ -85,6 +85,12 @@ class MeshSwapper:
         self._triangles = triangles
         self._own_eyes = cover.openness(mesh)
 
+    @property
+    def portrait(self) -> tuple[Image, Points]:
+        """The portrait's face, (h, w, 3) uint8 BGR, and its (468, 3) landmarks there."""
+        corner = np.array([*self._source.corner, 0], np.float32)
+        return self._source.levels[0].picture, (self._source.mesh - corner).astype(np.float32)
+
     def swap(self, frame: Image, mesh: Points) -> SwapResult:
         """Write the portrait's face over the one with these landmarks, in place.
 

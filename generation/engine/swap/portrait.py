@@ -33,10 +33,14 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class SourceFace:
-    """A portrait as the swap reads it; ``mesh``: (468, 3) of the whole portrait, for its shape."""
+    """A portrait as the swap reads it; ``mesh``: (468, 3) of the whole portrait, for its shape.
+
+    ``corner``: x, y of the largest level in it.
+    """
 
     mesh: Points
     levels: tuple[Level, ...]
+    corner: tuple[int, int]
 
     def level_for(self, face_width: float) -> Level:
         """The smallest level that is not smaller than the face it is drawn onto."""
@@ -62,7 +66,7 @@ def prepare(portrait: Image, mesh: Points) -> SourceFace:
     levels = [Level(picture, local, confidence, face_width(local))]
     while levels[-1].face_width > 96:
         levels.append(_half(levels[-1]))
-    return SourceFace(mesh.astype(np.float32), tuple(levels))
+    return SourceFace(mesh.astype(np.float32), tuple(levels), (int(x0), int(y0)))
 
 
 def face_width(mesh: Points) -> float:

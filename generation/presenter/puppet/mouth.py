@@ -13,8 +13,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from generation.engine.types import Image
-from generation.presenter.puppet.geometry import LOWER_INNER, UPPER_INNER, Face
+from generation.engine.types import Image, Points
+from generation.presenter.puppet.geometry import (
+    APERTURE_MAX,
+    LOWER_INNER,
+    UPPER_INNER,
+    Face,
+    aperture,
+    face_of,
+)
 from generation.presenter.puppet.lips import JAW_DROP, LOWER_DROP
 from generation.presenter.visemes import JAW, LOWER_LIP, PUCKER, TONGUE, UPPER_LIP
 
@@ -24,6 +31,7 @@ SKIN_POINT, SKIN_LUMINANCE = 205, 190
 SKIN_TINT = np.array(
     [0.84, 0.96, 1.20]
 )  # B, G, R of skin over their mean, in the light the colours above are for
+ENAMEL = 0.5
 SEAM_ROW = 0.16  # of the drawing: where the closed lips meet
 SHOWN_MIN = 0.06
 """From this aperture on a portrait shows enough of its teeth to use them."""
@@ -37,10 +45,19 @@ class _Part:
     cover: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Smile:
+    """Another portrait of the same person, whose teeth may be seen: (h, w, 3) uint8 BGR and (468, 2 or 3)."""
+
+    picture: Image
+    mesh: Points
+
+
 class Mouth:
     """The drawing of one portrait's inner mouth."""
 
-    def __init__(self, picture: Image, face: Face, *, opened: float) -> None:
+    def __init__(self, picture: Image, face: Face, *, opened: float, smile: Smile | None = None) -> None:
+        """``smile``: where the teeth are taken from if the portrait shows none."""
         self._unit = face.unit
         width, height = int(face.mouth_width * 1.05), int(face.unit * 0.75)
         x, y = np.meshgrid(np.linspace(-1, 1, width), np.arange(height) / face.unit)
@@ -50,6 +67,14 @@ class Mouth:
         self._lower, self._tongue = _lower_teeth(x, y, light), _tongue(x, y, light)
         if opened >= SHOWN_MIN:
             self._upper = _own_teeth(picture, face, self._upper)
+        elif smile is not None and SHOWN_MIN <= aperture(smile.mesh) <= APERTURE_MAX:
+            tall, wide = smile.picture.shape[:2]
+            other = face_of(smile.mesh, width=wide, height=tall)
+            lent = _own_teeth(smile.picture, other, self._upper, scale=other.unit / face.unit)
+            ratio = light / _light(smile.picture, other)
+            # enamel takes less of the tint than skin
+            relit = lent.colour * (ratio.mean() * (ratio / ratio.mean()) ** ENAMEL)
+            self._upper = _Part(np.asarray(relit, np.float32), lent.cover)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -143,21 +168,16 @@ def _tongue(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], light: Float
     return _Part(_paint(TONGUE_COLOUR, light, shade), cover.astype(np.float32))
 
 
-def _own_teeth(picture: Image, face: Face, drawn: _Part) -> _Part:
+def _own_teeth(picture: Image, face: Face, drawn: _Part, *, scale: float = 1.0) -> _Part:
     """The portrait's own upper teeth laid over the drawn ones, straightened to the mouth's axes.
 
-    They are shown through the portrait's own lips, so beyond them the drawn ones go on.
+    They are shown through the portrait's own lips, so beyond them the drawn ones go on. ``scale``: pixels of
+    the portrait to one of the drawing.
     """
     height, width = drawn.cover.shape
     middle = (face.points[list(UPPER_INNER)].mean(0) + face.points[13]) / 2
-    step = face.mouth_width * 1.05 / width
-    onto = np.column_stack(
-        [
-            face.across * step,
-            face.down,
-            middle - face.across * step * width / 2,
-        ]
-    )
+    across, down = face.across * scale, face.down * scale
+    onto = np.column_stack([across, down, middle - across * width / 2])
     teeth = cv2.warpAffine(
         picture,
         onto,

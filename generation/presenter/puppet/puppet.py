@@ -30,7 +30,7 @@ from generation.presenter.puppet.geometry import (
 )
 from generation.presenter.puppet.lips import CORNERS_IN, OFF_TEETH, WIDEN, Lips, lips_of
 from generation.presenter.puppet.lips import PUCKER as PUCKER_UNITS
-from generation.presenter.puppet.mouth import Mouth
+from generation.presenter.puppet.mouth import Mouth, Smile
 from generation.presenter.puppet.seam import on_seam
 from generation.presenter.visemes import PUCKER, WIDE
 
@@ -50,10 +50,11 @@ class Drawn:
 class Puppet:
     """Draws frames of one portrait; keeps one buffer, so it is not thread-safe.
 
-    ``picture``: (h, w, 3) uint8 BGR at output size; ``mesh``: (468, 2 or 3) its landmarks.
+    ``picture``: (h, w, 3) uint8 BGR at output size; ``mesh``: (468, 2 or 3) its landmarks; ``smile``: whose
+    teeth are seen if the picture shows none.
     """
 
-    def __init__(self, picture: Image, mesh: Points) -> None:
+    def __init__(self, picture: Image, mesh: Points, *, smile: Smile | None = None) -> None:
         height, width = picture.shape[:2]
         self.face = face_of(mesh, width=width, height=height)
         self.opened = aperture(mesh)
@@ -66,7 +67,7 @@ class Puppet:
         self._still = picture[y0:y1, x0:x1].copy()
         skin = _without_inner_mouth(self._still, self.face) if self.cut else self._still
         self._layers = _layers(skin, self.face, self._lips)
-        self._mouth = Mouth(picture, self.face, opened=self.opened)
+        self._mouth = Mouth(picture, self.face, opened=self.opened, smile=smile)
         self._lids = Lids(picture, self.face)
         self._brows = Brows(picture, self.face, covered=self._lids.rimmed)
         self._gaze, self._folds = Gaze(picture, self.face), Folds(self.face)

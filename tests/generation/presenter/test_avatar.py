@@ -10,7 +10,8 @@ from generation.engine.swap.mesh import MeshSwapper
 from generation.engine.types import Image
 from generation.presenter.avatar import swapped_plate
 from generation.presenter.errors import PlateRejectedError
-from generation.presenter.puppet.geometry import SMILE, aperture
+from generation.presenter.puppet.geometry import SMILE, aperture, face_of
+from generation.presenter.puppet.mouth import Smile
 from generation.presenter.puppet.puppet import Puppet
 from generation.presenter.scene import Plate
 from generation.presenter.visemes import TARGETS
@@ -59,6 +60,32 @@ def test_a_driven_avatar_shows_no_bright_line_between_its_lips(
             # it only gets lighter from there to either lip
             assert (np.diff(column[darkest : darkest + 4]) >= -1).all()
             assert (np.diff(column[darkest - 3 : darkest + 1]) <= 1).all()
+
+
+def test_the_teeth_are_the_licensed_persons(
+    plate: Plate, picture: Image, astronaut: Image, astronaut_marks: Landmarks, models: FaceModels
+) -> None:
+    portrait = MeshSwapper(astronaut, astronaut_marks.mesh, models.triangles).portrait
+    lent = swapped_plate(plate, picture, models, smile=Smile(*portrait))
+    plain, own = (
+        Puppet(picture, lent.mesh, smile=smile).draw(TARGETS[2]).mouth.astype(int)
+        for smile in (None, lent.smile)
+    )
+    x0, y0, _, _ = face_of(lent.mesh, width=picture.shape[1], height=picture.shape[0]).roi
+    x, y = (lent.mesh[13, :2] - (x0, y0)).astype(int)
+    teeth = np.s_[y + 2 : y + 8, x - 12 : x + 12]
+
+    assert own[teeth].mean() > plain[teeth].mean() + 15  # hers are whiter than drawn ones
+    assert own[teeth].std() > 3
+    outside = np.s_[: y - 8]
+    assert (own[outside] == plain[outside]).all()
+
+
+def test_a_portrait_that_shows_no_teeth_lends_none(plate: Plate, picture: Image, models: FaceModels) -> None:
+    lent = swapped_plate(plate, picture, models, smile=Smile(plate.picture, plate.mesh))
+    one, other = (Puppet(picture, lent.mesh, smile=smile) for smile in (None, lent.smile))
+
+    assert (one.draw(TARGETS[2]).mouth == other.draw(TARGETS[2]).mouth).all()
 
 
 def test_an_opened_avatar_keeps_both_lips(plate: Plate, picture: Image, models: FaceModels) -> None:
