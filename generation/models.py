@@ -495,3 +495,19 @@ class TemplateVersion(models.Model):
                 name="templateversion_four_eyes",
             ),
         ]
+
+
+class PreviewCount(models.Model):
+    """How many previews somebody asked for in one minute, over all processes; old rows are deleted."""
+
+    tenant = models.CharField(max_length=64)
+    person = models.CharField(max_length=40)
+    minute = models.BigIntegerField()
+    count = models.IntegerField(default=0)
+
+    class Meta:
+        """What the database itself enforces."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "minute", "person"], name="previewcount_once_a_minute")
+        ]

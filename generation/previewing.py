@@ -25,7 +25,6 @@ from threading import Lock
 import cv2
 import numpy as np
 from django.conf import settings
-from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
@@ -34,7 +33,7 @@ from audit.events import Actor, GateDecided
 from consent import selectors as consents
 from consent.answers import PerformerTemplate
 from consent.licence import Use
-from generation import backdrops, composing, loaded, presenting, speaking, staging, templating
+from generation import backdrops, composing, counting, loaded, presenting, speaking, staging, templating
 from generation.engine.media.colour import from_planes, to_planes
 from generation.engine.media.image import decode_image, encode_png
 from generation.engine.types import Image
@@ -65,8 +64,8 @@ WIDTH_PX = 640
 """Of a preview at most: no larger picture leaves without the invisible mark."""
 DRAWN_PX = 720
 """Shorter side at which it is drawn: large enough for every portrait that the video takes, and fast."""
-SECONDS, A_MINUTE = 15, 40
-"""Of sound at most; previews by one person in a minute, counted by each process as the API's limits are."""
+SECONDS = 15
+"""Of sound at most."""
 WAIT_S = 10
 PLATES, PLATE_S = 6, 300
 PREVIEW_TEXT = "PREVIEW 预览"
@@ -137,7 +136,7 @@ class _Admitted:
 def _admitted(request: PresentRequest, *, by: Actor) -> _Admitted:
     if not by.has("requester"):
         raise RoleError("Only a requester may preview a presentation.")
-    _count(by)
+    counting.count_preview(by)
     request, pinned = presenting.in_template(request, tenant=by.tenant, pin=templating.pin_to_look)
     reviewed = presenting.review(request)
     composing.require_backgrounds(request, tenant=by.tenant)
@@ -186,14 +185,6 @@ def _scene(admitted: _Admitted, layout: Layout, ready: _Ready, *, tenant: str) -
         return Scene(shown, subtitles=admitted.request.subtitles)
     filled = templating.filled_of(admitted.pinned, tenant=tenant)
     return templating.scene(filled, tenant=tenant, layout=shown)
-
-
-def _count(by: Actor) -> None:
-    minute = int(time.time() // 60)
-    key = f"preview-{by.id}-{minute}"
-    cache.add(key, 0, timeout=120)
-    if cache.incr(key) > A_MINUTE:
-        raise PreviewLimitError(f"More than {A_MINUTE} previews in a minute.")
 
 
 @transaction.atomic

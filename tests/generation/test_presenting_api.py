@@ -11,6 +11,7 @@ from tests.generation import fakes
 from tests.generation.test_api import client_of
 
 URL = "/api/v1/presentations/"
+UNKNOWN = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 
 @pytest.fixture
@@ -53,6 +54,18 @@ def put(client: APIClient, body: dict[str, Any], client_id: str = "teller-1") ->
         ({"identity": "idn_0000000000000000"}, 404, "not_found"),
         ({"script": "本产品保本保息。"}, 422, "text.promise"),
         ({"purpose": "marketing"}, 422, "scope.purpose"),
+        ({"scenes": [{"script": "您好。"}]}, 400, "presentation_invalid"),
+        ({"script": "", "scenes": []}, 400, "scenes_invalid"),
+        ({"script": "", "scenes": [{"script": "您好。", "mood": "x"}]}, 400, "unknown_field"),
+        ({"script": "", "scenes": [{"script": "您好。", "layout": {"z": 1}}]}, 400, "unknown_field"),
+        ({"script": "", "scenes": [{"script": "您好。", "layout": {"size": 9}}]}, 400, "scenes_invalid"),
+        ({"script": "", "scenes": [{"script": "您好。", "background": UNKNOWN}]}, 400, "scenes_invalid"),
+        ({"script": "", "scenes": [{"script": "您好。"}, {"script": "保本保息"}]}, 422, "text.promise"),
+        ({"script": "", "scenes": [{"script": "您好。"}, {"script": "¥12,34.5"}]}, 400, "script_ambiguous"),
+        ({"script": "", "scenes": [{"script": "您好。"}] * 21}, 400, "scenes_invalid"),
+        ({"recording": "no-uuid"}, 400, "invalid"),
+        ({"recording": UNKNOWN, "voice_identity": "idn_0000000000000000"}, 400, "presentation_invalid"),
+        ({"revises": "nothing"}, 404, "not_found"),
     ],
 )
 def test_bad_requests_are_named(
@@ -136,3 +149,19 @@ def test_strangers_see_nothing(client: APIClient, body: dict[str, Any]) -> None:
 
 def test_an_id_of_the_platforms_own_is_a_good_id() -> None:
     assert presenting.CLIENT_ID.fullmatch(presenting.new_client_id())
+
+
+def test_scenes_are_kept_without_their_words_and_read_again(client: APIClient, body: dict[str, Any]) -> None:
+    last = {"script": "再见。", "layout": {"position": "left"}, "transition": "fade", "fade_frames": 6}
+    answer = put(client, {**body, "script": "", "scenes": [{"script": "您好，余额¥5。欢迎"}, last]})
+
+    assert answer.status_code == 202, answer.json()
+    row = Presentation.objects.get()
+    assert row.script == "您好，余额¥5。欢迎\n\n再见。"
+    first, second = row.scene["scenes"]
+    assert (first["chars"], first["sentences"], first["transition"]) == (10, 2, "cut")
+    assert (second["sentences"], second["position"], second["fade_frames"]) == (1, "left", 6)
+    assert "再见" not in str(row.scene)
+    script = presenting.script_of(row)
+    assert [segment.spoken for segment in script.segments] == ["您好，余额五元。", "欢迎", "再见。"]
+    assert put(client, {**body, "script": "", "scenes": [{"script": "您好"}, last]}).status_code == 409

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.core.cache import cache
 
 from audit import selectors as log
 from audit.leaf import KeyKind
 from consent import selectors as consent_rows
 from consent import services as consents
-from generation import presenting, previewing, services, speaking, templating
+from generation import counting, presenting, previewing, services, speaking, templating
 from generation.engine.media.colour import to_planes
 from generation.engine.media.image import decode_image
 from generation.errors import (
@@ -29,7 +28,7 @@ from generation.errors import (
     RefusedError,
     RoleError,
 )
-from generation.models import Presentation, TemplateVersion, VersionState
+from generation.models import Presentation, PreviewCount, TemplateVersion, VersionState
 from generation.presenter.errors import PresenterError, TemplateInvalidError
 from generation.presenter.scene import Layout, Plate
 from generation.presenting import PresentRequest
@@ -48,7 +47,6 @@ BOTH = pytest.mark.parametrize("preview", [previewing.hear, previewing.see])
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    cache.clear()
     previewing._plates.clear()
 
 
@@ -146,10 +144,26 @@ def test_a_revoked_licence_or_release_ends_previews(cast: PresentRequest, quick:
             assert reason in raised.value.reasons
 
 
-def test_previews_are_counted(cast: PresentRequest, quick: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(previewing, "A_MINUTE", 0)
-    with pytest.raises(PreviewLimitError):
-        previewing.see(cast, by=quick.by["requester"])
+def test_previews_are_counted_in_the_database(
+    cast: PresentRequest, quick: Any, person: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by, minute = quick.by["requester"], [28_000_000]
+    monkeypatch.setattr(counting.time, "time", lambda: minute[0] * 60.0)
+    second = person("requester", tenant=by.tenant).actor
+    PreviewCount.objects.create(tenant=by.tenant, person=by.id, minute=minute[0], count=39)
+    PreviewCount.objects.create(tenant=by.tenant, person=by.id, minute=minute[0] - 5, count=9)
+    PreviewCount.objects.create(tenant="other", person="usr_x", minute=minute[0], count=500)
+
+    counting.count_preview(by)
+    with pytest.raises(PreviewLimitError, match="40"):
+        previewing.see(cast, by=by)
+    counting.count_preview(second)  # another person of the tenant still may
+    PreviewCount.objects.filter(person=second.id).update(count=120)
+    with pytest.raises(PreviewLimitError, match="organisation"):
+        previewing.hear(cast, by=person("requester", tenant=by.tenant).actor)
+    assert not PreviewCount.objects.filter(minute=minute[0] - 5).exists()
+    minute[0] += 1
+    counting.count_preview(by)
 
 
 def test_a_preview_is_small_and_shows_both_labels() -> None:
