@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,47 @@ django.setup()
 from likeness.accounts import services
 services.ensure_demo_users()
 print(services.demo_password())
+"""
+
+CAST = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+import django
+django.setup()
+from django.utils import timezone
+from consent import services
+from consent.terms import LicenceTerms, Representative, SeparateConsent
+from likeness.accounts.services import ensure_demo_users
+people = {role: user.actor for role, user in ensure_demo_users().items()}
+digest, now = "a" * 64, timezone.now().replace(microsecond=0)
+separate = [SeparateConsent(code, digest, "zh-CN", now) for code in ("PIPL29_FACE", "DEEPSYN14_EDIT")]
+def agree(name, picture, roles, *, operations, signed_by, **person):
+    representative = person.pop("representative", None)
+    row = services.enrol(
+        name=name, portraits=[Path(sys.argv[1], picture).read_bytes()], by=people["requester"], **person
+    )
+    terms = LicenceTerms(
+        operations=operations, purposes=["customer_service"], channels=["branch_screen"], territories=["CN"],
+        languages=["zh"], not_before=now - timedelta(days=1), not_after=now + timedelta(days=9),
+        separate_consents=separate, signed_by=signed_by, signed_at=now, text_sha256=digest,
+        intended_use="A test.", sample=True, representative=representative,
+    )
+    consent = services.submit(row.id, terms=terms, by=people["requester"])
+    for role in roles:
+        services.approve(consent.id, role=role, by=people[role])
+agree("Teller", "astronaut.png", ["legal", "business"], operations=["lip_sync"], signed_by="Teller",
+      status="living", kind="likeness")
+agree("Performer", "grace_hopper.jpg", ["expert", "legal", "business"], operations=["performance"],
+      signed_by="The estate", status="deceased", kind="performer",
+      representative=Representative("The estate", digest))
+"""
+TAKE = """
+const done = arguments[arguments.length - 1], form = document.querySelector("form[action$='/download/']");
+fetch(form.action, { method: "POST", body: new FormData(form) })
+  .then((answer) => answer.arrayBuffer())
+  .then((data) => Array.from(new Uint8Array(data), (byte) => byte.toString(16).padStart(2, "0")).join(""))
+  .then(done);
 """
 
 
@@ -89,6 +131,13 @@ class Person:
         field = self.driver.find_element(By.CSS_SELECTOR, f'[name="{name}"][value="{value}"]')
         if not field.is_selected():
             field.click()
+
+    def choose(self, name: str, words: str) -> None:
+        self.driver.find_element(By.XPATH, f'//select[@name="{name}"]/option[.="{words}"]').click()
+
+    def take(self, path: Path) -> None:
+        """Download the video of the page."""
+        path.write_bytes(bytes.fromhex(self.driver.execute_async_script(TAKE)))
 
     def press(self, words: str) -> None:
         self.find(
@@ -140,6 +189,22 @@ def site() -> Iterator[Site]:
         )
         yield Site(running.url, made.stdout.strip().splitlines()[-1], home)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cast(site: Site) -> None:
+    """A teller and a performer who have agreed."""
+    if not (WEIGHTS / "centerface.onnx").exists():
+        pytest.skip("the starter weights are not pulled: run `likeness weights pull starter`")
+    if find_spec("espeakng_loader") is None:
+        pytest.skip("the extra likeness[espeak] is not installed")
+    port = int(site.url.rpartition(":")[2])
+    subprocess.run(
+        [sys.executable, "-c", CAST, str(WEIGHTS)],
+        env=processes.environment(site.home, port=port),
+        check=True,
+        timeout=90,
+    )
 
 
 @pytest.fixture
