@@ -87,7 +87,7 @@ class Finisher:
             cv2.copyTo(before, (planes.a == 0).view(np.uint8), planes.y)
         if time_s >= self._due_s:
             self._due_s = float(int(time_s) + 1)
-            self._track.append((time_s, thumbnail(planes.y)))
+            self._track.append((time_s, thumbnail(planes.y, planes.a)))
 
     def write_track(self, chunk: Path) -> None:
         """Keep the thumbnails beside the chunk until it is sealed."""

@@ -23,6 +23,9 @@ from watermark.search import Geometry, warped
 THUMBNAIL_PX = 160
 AGREES = 0.7
 """Measured over the attack list on five photos: same picture 0.75 or more, others 0.45 or less."""
+HIDDEN = 0
+"""In a thumbnail: what is not shown there, as under no cover of a transparent clip; no luma is so low."""
+_SOLID = 250  # of 255: a pixel of a thumbnail whose cover is less shows what lies behind, too
 _COVER_MIN = 0.05  # of the thumbnail; less of it left says nothing
 _TELLS_MIN = 4.0  # levels, one sigma: black, white and fades look like those of every other clip
 _AT_ONCE = 256  # thumbnails compared in one step: 15 MB of float32 at 160 x 90
@@ -73,10 +76,13 @@ def thumbnail_track(frames: Iterable[tuple[float, Plane]]) -> list[Thumbnail]:
     return track
 
 
-def thumbnail(luma: Plane) -> Plane:
-    """(h, 160) uint8 of a frame."""
-    tall = max(8, round(luma.shape[0] * THUMBNAIL_PX / luma.shape[1]))
-    return np.asarray(cv2.resize(luma, (THUMBNAIL_PX, tall), interpolation=cv2.INTER_AREA), np.uint8)
+def thumbnail(luma: Plane, cover: Plane | None = None) -> Plane:
+    """(h, 160) uint8 of a frame; ``HIDDEN`` where its ``cover``, (h, w) uint8, is less than full."""
+    size = THUMBNAIL_PX, max(8, round(luma.shape[0] * THUMBNAIL_PX / luma.shape[1]))
+    small = np.maximum(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), 1)
+    if cover is not None:
+        small[cv2.resize(cover, size, interpolation=cv2.INTER_AREA) < _SOLID] = HIDDEN
+    return np.asarray(small, np.uint8)
 
 
 def tells(luma: Plane) -> bool:
@@ -175,10 +181,25 @@ def _part(shape: tuple[int, ...], frame: Plane, geometry: Geometry) -> _Part | N
 def _correlated(part: _Part, track: Sequence[Thumbnail]) -> npt.NDArray[np.float32]:
     """(thumbnails,) normalised correlation over the part that the frame covers."""
     kept = np.stack([each.luma[part.rows, part.columns][part.mask] for each in track]).astype(np.float32)
+    if (kept == HIDDEN).any():
+        return _correlated_where_shown(part.values, kept, least=_COVER_MIN * track[0].luma.size)
     kept -= kept.mean(axis=1, keepdims=True)
     values = part.values - part.values.mean()
     power = np.square(kept).sum(axis=1) * np.square(values).sum()
     return np.asarray(kept @ values / np.sqrt(power + 1e-6), np.float32)
+
+
+def _correlated_where_shown(
+    values: npt.NDArray[np.float32], kept: npt.NDArray[np.float32], *, least: float
+) -> npt.NDArray[np.float32]:
+    """The same over what each thumbnail shows: behind a transparent clip every copy has something else."""
+    shown = (kept != HIDDEN).astype(np.float32)
+    count = shown.sum(axis=1)
+    ours = (kept - (kept.sum(axis=1) / np.maximum(count, 1))[:, None]) * shown
+    theirs = (values - (shown @ values / np.maximum(count, 1))[:, None]) * shown
+    power = np.square(ours).sum(axis=1) * np.square(theirs).sum(axis=1)
+    agreement = (ours * theirs).sum(axis=1) / np.sqrt(power + 1e-6)
+    return np.asarray(np.where(count < least, 0.0, agreement), np.float32)
 
 
 def upright(frame: Plane, geometry: Geometry) -> Plane:

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from tests.watermark import attacks
-from watermark.content import AGREES, Timed, compare, perceptual_hash, tells, thumbnail_track, upright
+from watermark.content import (
+    AGREES,
+    HIDDEN,
+    Thumbnail,
+    Timed,
+    compare,
+    perceptual_hash,
+    tells,
+    thumbnail,
+    thumbnail_track,
+    upright,
+)
 from watermark.errors import UnsupportedFrameError
 from watermark.search import Geometry
 
@@ -37,6 +48,44 @@ def test_a_cut_from_the_middle_is_laid_along_the_record(scenes, track):
     assert found.agrees
     assert found.offset_s == 5
     assert found.similarity > 0.99
+
+
+@pytest.fixture(scope="module")
+def cut_out(scenes):
+    """A disc of a third of the picture, and the record of four scenes that show only that."""
+    rows, columns = np.mgrid[:540, :960]
+    cover = np.where(np.hypot(rows - 300, columns - 480) < 230, 255, 0).astype(np.uint8)
+    return cover, [Thumbnail(float(at), thumbnail(y, cover), 0) for at, y in enumerate(scenes[4:8])]
+
+
+@pytest.mark.parametrize("cover_px", [0, 20])
+def test_a_record_that_shows_next_to_nothing_agrees_with_nothing(scenes, cover_px):
+    cover = np.zeros((540, 960), np.uint8)
+    cover[:cover_px, :cover_px] = 255
+    track = [Thumbnail(float(at), thumbnail(y, cover), 0) for at, y in enumerate(scenes[4:8])]
+    assert not compare(track, shown(scenes, first=4)[:4], WHOLE).agrees
+
+
+def test_another_clip_does_not_agree_with_a_cut_out_one(scenes, cut_out):
+    other = [np.ascontiguousarray(y[:, ::-1]) for y in scenes[4:8]]
+    assert not compare(cut_out[1], shown(other), WHOLE).agrees
+
+
+@pytest.mark.parametrize("behind", [16, 126, 235, "picture"])
+def test_a_cut_out_clip_is_known_whatever_is_laid_behind_it(scenes, cut_out, behind):
+    cover, track = cut_out
+    page = scenes[0] if behind == "picture" else behind
+    laid = [np.where(cover == 255, y, page).astype(np.uint8) for y in scenes[4:8]]
+    found = compare(track, shown(laid), WHOLE)
+    assert (found.agrees, found.offset_s) == (True, 0)
+    assert found.similarity > 0.98
+
+
+def test_only_what_is_covered_is_kept(scenes, cut_out):
+    small = cut_out[1][0].luma
+    assert 0.2 < (small != HIDDEN).mean() < 0.4
+    black = thumbnail(np.zeros((540, 960), np.uint8))
+    assert (black != HIDDEN).all()
 
 
 def test_scenes_in_another_order_are_told_from_a_copied_mark(scenes, track):
