@@ -144,8 +144,11 @@ def _rely_on(row: Job, admitted: Admission) -> None:
     """Write which consents the job stands on, so that a revocation finds it."""
     roles = [JobConsent.Role.SOURCE] + [JobConsent.Role.PERFORMER] * (len(admitted.licences) - 1)
     JobConsent.objects.bulk_create(
-        JobConsent(job=row, consent_id=claim.id, role=role)
-        for claim, role in zip(admitted.licences, roles, strict=True)
+        (
+            JobConsent(job=row, consent_id=claim.id, role=role)
+            for claim, role in zip(admitted.licences, roles, strict=True)
+        ),
+        ignore_conflicts=True,  # a voice, or somebody in the background, may stand on the same consent
     )
 
 
