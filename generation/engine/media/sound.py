@@ -44,10 +44,13 @@ class Encoding:
     sample: str
     frame: int
     rates: frozenset[int]
+    options: tuple[tuple[str, str], ...] = ()
 
 
 AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
-AAC = Encoding("aac", "fltp", 1024, AAC_RATES)
+# Of marked speech 42 dB are left, 23 by the default coder, and the sound mark is read at z 30 instead of 27,
+# for half the work and 6 % more octets.
+AAC = Encoding("aac", "fltp", 1024, AAC_RATES, (("aac_coder", "fast"),))
 OPUS = Encoding("libopus", "flt", 960, frozenset({48_000}))
 
 
@@ -118,6 +121,7 @@ class Sound:
         target = cast(AudioStream, output.add_stream(coder.name, rate=rate))
         target.layout = _layout(channels)
         target.bit_rate = BITS_PER_CHANNEL * channels
+        target.codec_context.options = dict(coder.options)
         decoded = Decoded(self._opened, source, rate_hz=rate, channels=channels)
         blocks = decoded.blocks()
         if sound_filter is not None and filtered:
