@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from likeness.cli.session import actor, open_platform, working
 
 if TYPE_CHECKING:
     from audit.events import Actor
+    from generation.presenter.storyboard import SceneSpec
     from generation.presenting import PresentRequest
 
 COLUMNS = (
@@ -47,11 +49,18 @@ class Wanted:
 def register(verbs: Verbs) -> None:
     """Add the verb."""
     verb = add_verb(verbs, "present", "Have a licensed likeness say a script; waits for the video.", present)
-    verb.add_argument("script", type=Path, metavar="SCRIPT", help="text, .ssml or .xml, or .csv for many")
+    verb.add_argument(
+        "script", type=Path, nargs="?", metavar="SCRIPT", help="text, .ssml or .xml, or .csv for many"
+    )
+    verb.add_argument(
+        "--scenes", type=Path, metavar="FILE", help="several scenes as JSON, in place of SCRIPT"
+    )
     verb.add_argument("--identity", default="", metavar="ID", help="whose licensed face is shown")
     verb.add_argument("--performer", default="", metavar="ID", help="whose portrait the script drives")
     verb.add_argument("--lang", default="zh", dest="language")
     verb.add_argument("--voice", default="")
+    verb.add_argument("--recording", type=Path, metavar="FILE", help="a sound that says the script")
+    verb.add_argument("--voice-identity", default="", metavar="ID", help="whose voice the recording is")
     verb.add_argument("--format", default="landscape", help="landscape, portrait, square or preview")
     verb.add_argument("--colour", default="#3c6e96", help="background")
     verb.add_argument("--purpose", default="")
@@ -67,7 +76,10 @@ def present(args: argparse.Namespace, printer: Printer) -> Result:
     """Submit, wait with progress, and write each video and its subtitles."""
     open_platform()
     by = actor(args, "requester")
-    wanted = list(_rows(args)) if args.script.suffix.lower() == ".csv" else [_single(args)]
+    table = args.script is not None and args.script.suffix.lower() == ".csv"
+    if (args.script is None) == (args.scenes is None) or (table and args.recording):
+        raise TableError("Give a script or --scenes, not both; a table has no recording.")
+    wanted = list(_rows(args)) if table else [_single(args, by=by)]
     with working(printer):
         asked = [(each, _ask(each, by=by, printer=printer)) for each in wanted]
         done = [
@@ -81,11 +93,46 @@ def present(args: argparse.Namespace, printer: Printer) -> Result:
     return Result(document, lines, Exit.REFUSED if states <= {"succeeded", "rejected"} else Exit.FAILED)
 
 
-def _single(args: argparse.Namespace) -> Wanted:
-    text = args.script.read_text("utf-8")
-    kind = "ssml" if args.script.suffix.lower() in (".ssml", ".xml") else "text"
-    request = _request(args, {"script": text, "kind": kind})
+def _single(args: argparse.Namespace, *, by: Actor) -> Wanted:
+    """The one video of a script or of scenes, with what it needs uploaded.
+
+    Raises:
+        TableError: the file of scenes is no JSON.
+        PresenterError, GenerationError, EngineError: the scenes or an upload cannot be used.
+    """
+    if args.scenes is None:
+        text = args.script.read_text("utf-8")
+        kind = "ssml" if args.script.suffix.lower() in (".ssml", ".xml") else "text"
+        request = _request(args, {"script": text, "kind": kind})
+    else:
+        request = replace(_request(args, {"script": ""}), scenes=_scenes(args.scenes, by=by))
+    if args.recording is not None:
+        request = replace(request, recording=_uploaded(args.recording, by=by))
+    request = replace(request, voice_identity=args.voice_identity)
     return Wanted(args.id or _id_of(request), request, args.out)
+
+
+def _scenes(path: Path, *, by: Actor) -> tuple[SceneSpec, ...]:
+    """The scenes of a file; a background may be named by its id, or as a file beside this one."""
+    from generation.presenter.storyboard import parse
+
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise TableError(f"{path.name} is no JSON: {error}.") from None
+    for each in document if isinstance(document, list) else ():
+        name = each.get("background") if isinstance(each, dict) else None
+        if isinstance(name, str) and name and (path.parent / name).is_file():
+            each["background"] = _uploaded(path.parent / name, by=by)
+    return parse(document)
+
+
+def _uploaded(path: Path, *, by: Actor) -> str:
+    """The id of a file once it is here; the same bytes have the same id."""
+    from generation import services
+
+    with path.open("rb") as file:
+        return str(services.upload(file, by=by).pk)
 
 
 def _rows(args: argparse.Namespace) -> Iterator[Wanted]:
@@ -178,7 +225,10 @@ def _row(client_id: str, state: str, error: Any) -> dict[str, Any]:
 
 
 class TableError(Exception):
-    """A table of scripts cannot be used."""
+    """A table of scripts, or a file of scenes, cannot be used."""
 
     code = "table.invalid"
-    hint = f"Use a CSV file with a header of some of: {', '.join(COLUMNS)}; script is needed."
+    hint = (
+        f"Use a CSV file with a header of some of: {', '.join(COLUMNS)}; script is needed."
+        " Scenes are a JSON list of objects, each with its script."
+    )
