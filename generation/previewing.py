@@ -33,7 +33,17 @@ from audit.events import Actor, GateDecided
 from consent import selectors as consents
 from consent.answers import PerformerTemplate
 from consent.licence import Use
-from generation import backdrops, composing, counting, loaded, presenting, speaking, staging, templating
+from generation import (
+    backdrops,
+    composing,
+    counting,
+    loaded,
+    looks,
+    presenting,
+    speaking,
+    staging,
+    templating,
+)
 from generation.engine.media.colour import from_planes, to_planes
 from generation.engine.media.image import decode_image, encode_png
 from generation.engine.types import Image
@@ -100,12 +110,13 @@ def see(request: PresentRequest, *, by: Actor) -> bytes:
         RefusedError: words or consents stand against it; the log says so.
     """
     admitted = _admitted(request, by=by)
-    layout = _layout(admitted, tenant=by.tenant)
+    layout = looks.layout_of(admitted.request, admitted.pinned, tenant=by.tenant)
     release = _release(request, admitted.use, tenant=by.tenant)
     with _alone():
         _require_released(admitted, by=by)
         ready = _ready(request, layout, release, by=by)
-        scene = _scene(admitted, layout, ready, tenant=by.tenant)
+        small = replace(layout, width_px=ready.layout.width_px, height_px=ready.layout.height_px)
+        scene = looks.scene_of(admitted.request, admitted.pinned, small, tenant=by.tenant)
         spoken = _speak(_opening(admitted.reviewed.script, seconds=1), admitted, by=by)
         picture = _drawn(ready, spoken, scene)
     return embed_label(encode_png(labelled(picture)), _aigc())
@@ -162,29 +173,11 @@ def _admitted(request: PresentRequest, *, by: Actor) -> _Admitted:
 
 
 def _require_released(admitted: _Admitted, *, by: Actor) -> None:
-    """Make sure that nobody is on the template's pictures who has not agreed to it."""
-    if admitted.pinned is None:
-        return
-    shown = backdrops.pictures_of(admitted.pinned, tenant=by.tenant)
+    """Make sure that nobody is on the pictures around the person who has not agreed to it."""
+    shown = looks.pictures_of(admitted.request, admitted.pinned, tenant=by.tenant)
     if shown and (found := backdrops.judge(shown, tenant=by.tenant, use=admitted.use).reasons):
         _record(admitted.request, reasons=found, by=by)
         raise _refused(found)
-
-
-def _layout(admitted: _Admitted, *, tenant: str) -> Layout:
-    """The video's own frame: the template's, or that of format and colour."""
-    if admitted.pinned is None:
-        return staging.layout_of(admitted.request.format, admitted.request.colour)
-    return templating.filled_of(admitted.pinned, tenant=tenant).template.layout
-
-
-def _scene(admitted: _Admitted, layout: Layout, ready: _Ready, *, tenant: str) -> Scene:
-    """The look at the size at which the plate was made."""
-    shown = replace(layout, width_px=ready.layout.width_px, height_px=ready.layout.height_px)
-    if admitted.pinned is None:
-        return Scene(shown, subtitles=admitted.request.subtitles)
-    filled = templating.filled_of(admitted.pinned, tenant=tenant)
-    return templating.scene(filled, tenant=tenant, layout=shown)
 
 
 @transaction.atomic

@@ -81,7 +81,7 @@ def spans(
             SceneSpan(
                 at,
                 frames,
-                _layout(record, layout),
+                layout_for(record, layout),
                 background=record["background"],
                 own_background=bool(record["background"] or record["colour"]),
                 transition=Transition(record["transition"]),
@@ -155,7 +155,8 @@ def _require_cover(parts: Sequence[Part], frames: int) -> None:
             raise SceneError(f"The scene at frame {after.first_frame} does not follow the one before.")
 
 
-def _layout(record: Mapping[str, Any], layout: Layout) -> Layout:
+def layout_for(record: Mapping[str, Any], layout: Layout) -> Layout:
+    """Where the person of a scene stands; ``layout``: the whole video's."""
     centre = CENTRES.get(Position(record["position"]), layout.centre)
     own = replace(layout, centre=centre, height_share=record["size"] or layout.height_share)
     if not record["colour"]:

@@ -31,6 +31,7 @@ from generation.errors import (
 from generation.models import Presentation, PreviewCount, TemplateVersion, VersionState
 from generation.presenter.errors import PresenterError, TemplateInvalidError
 from generation.presenter.scene import Layout, Plate
+from generation.presenter.storyboard import parse
 from generation.presenting import PresentRequest
 from generation.templating import TemplateUse
 from tests.generation import fakes
@@ -332,3 +333,22 @@ def test_a_stranger_on_a_templates_picture_has_no_preview(
             previewing.see(asked, by=by)
         assert raised.value.reasons == (reason,)
         assert decisions(templated.identity_id)[-1]["reasons"] == [reason]
+
+
+def test_a_preview_of_scenes_shows_the_first(cast: PresentRequest, drawn: None, quick: Any) -> None:
+    by = quick.by["requester"]
+
+    def shown(**first: Any) -> Any:
+        scenes = parse([{"script": "您好。", **first}, {"script": "再见。", "colour": "#ff0000"}])
+        return decode_image(previewing.see(replace(cast, script="", scenes=scenes), by=by))
+
+    def behind(colour: Any) -> dict[str, str]:
+        return {"background": str(services.upload(io.BytesIO(fakes.portrait(colour)), by=by).pk)}
+
+    plain, white = shown(), shown(colour="#ffffff", layout={"position": "left"})
+    assert plain[180, 600].tolist() != white[180, 600].tolist()
+    assert white[180, 600].min() > 200
+    assert shown(**behind(fakes.NOBODY))[180, 600].max() < 30
+    with pytest.raises(RefusedError) as raised:
+        shown(**behind(fakes.GREY))
+    assert raised.value.reasons == ("performer.no_release",)
