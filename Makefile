@@ -29,7 +29,7 @@ up: venv
 	$(BIN)/likeness up
 
 test: venv weights
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # The attack table stands beside another project's mark. Its metadata pulls torch, which the bench does not
 # need, so it lies in a place of its own, without its dependencies. QUICK=1 runs a part of the table.
