@@ -171,7 +171,7 @@ def _values(error: TemplateInvalidError, request: PresentRequest) -> Iterator[Fi
     for name in sorted(error.fields):
         given = name in known or (name not in ("title", "line") and f"{{{{{name}}}}}" not in request.script)
         sentence = _("Fill in the template's values.") if given else place_fault(name)
-        yield Finding("bad", error.code, sentence, quote=name)
+        yield Finding("bad", error.code, sentence, quote=name if name in known or not given else "")
 
 
 def _notices(reviewed: Reviewed) -> Iterator[Finding]:

@@ -50,7 +50,9 @@ def take_files(form: SceneForm, *, by: Actor) -> bool:
 def blame_values(form: SceneForm, error: TemplateInvalidError, *, script: str = "script") -> None:
     """Put what is wrong with a template's values beside them; what a script names wrongly, at the script."""
     kinds = form.template_read.variables if form.template_read else {}
-    for name in sorted(error.fields):
+    values = {form.cleaned_data.get(VALUE + name): name for name, kind in kinds.items() if kind == "image"}
+    for found in sorted(error.fields):
+        name = values.get(found, found)  # a picture that is gone is named by its hash
         if name in kinds:
             form.add_error((FILE if kinds[name] == "image" else VALUE) + name, value_fault(kinds[name]))
         else:
