@@ -54,9 +54,17 @@ def _bend(a: Vector, b: Vector) -> npt.NDArray[np.float64]:
 
 
 def backward_map(
-    fields: Field, weights: npt.NDArray[np.float32], grid: Field, size: tuple[int, int]
+    fields: Field,
+    weights: npt.NDArray[np.float32],
+    grid: Field,
+    size: tuple[int, int],
+    *,
+    rows: tuple[int, int] | None = None,
 ) -> Field:
-    """(h, w, 2): where each pixel of the result is read; ``size`` is (width, height)."""
+    """(h, w, 2): where each pixel of the result is read; ``size`` is (width, height).
+
+    ``rows``: first and end of the rows that are wanted; all when not given.
+    """
     forward: Field = np.tensordot(weights, fields, 1).astype(np.float32)
     paired, back = np.ascontiguousarray(forward.transpose(1, 2, 0)), -forward
     for share in STEPS:
@@ -65,8 +73,14 @@ def backward_map(
         read = cv2.remap(paired, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         back -= np.float32(share) * (back + np.asarray(read, np.float32).transpose(2, 0, 1))
     # the displacement is enlarged, not the places: those would be clamped along the border
-    moved = np.asarray(cv2.resize(np.ascontiguousarray(back.transpose(1, 2, 0)), size), np.float32)
-    moved += places(*size)
+    width, height = size
+    first, end = rows or (0, height)
+    top, bottom = max(0, first // STEP - 1), min(back.shape[1], -(-end // STEP) + 1)
+    coarse = np.ascontiguousarray(back[:, top:bottom].transpose(1, 2, 0))
+    # rows beyond those wanted keep the enlargement what it is for the whole
+    tall = height - top * STEP if bottom == back.shape[1] else (bottom - top) * STEP
+    moved = np.asarray(cv2.resize(coarse, (width, tall)), np.float32)[first - top * STEP : end - top * STEP]
+    moved += places(*size)[first:end]
     return moved
 
 

@@ -16,7 +16,7 @@ from generation.engine.swap.warp import read
 from generation.engine.types import Image, Points
 from generation.presenter.puppet.brows import Brows
 from generation.presenter.puppet.eyes import SEEN, Lids
-from generation.presenter.puppet.fields import backward_map
+from generation.presenter.puppet.fields import STEP, Field, backward_map
 from generation.presenter.puppet.folds import Folds
 from generation.presenter.puppet.gaze import SEEN_DEG, Gaze
 from generation.presenter.puppet.geometry import (
@@ -36,6 +36,7 @@ from generation.presenter.visemes import PUCKER, WIDE
 
 Floats = npt.NDArray[np.float32]
 CORNER_CREASE = 0.06  # eye distances: how far a smile's crease reaches about its corner
+STRIP_MARGIN = 0.02  # eye distances: a mask's blur, and what a field bends between its edge's points
 REST = 0.004  # articulation below this moves nothing that could be seen
 
 
@@ -67,6 +68,13 @@ class Puppet:
         self._still = picture[y0:y1, x0:x1].copy()
         skin = _without_inner_mouth(self._still, self.face) if self.cut else self._still
         self._layers = _layers(skin, self.face, self._lips)
+        self._edges = tuple(
+            _moving_edge(self.face, edge, fields)
+            for edge, fields in (
+                (self._lips.upper_edge, self._lips.upper),
+                (self._lips.lower_edge, self._lips.lower),
+            )
+        )
         self._mouth = Mouth(picture, self.face, opened=self.opened, smile=smile)
         self._lids = Lids(picture, self.face)
         self._brows = Brows(picture, self.face, covered=self._lids.rimmed)
@@ -106,24 +114,39 @@ class Puppet:
         """The region of the mouth alone, and how much of it shows the inside."""
         if not self.cut and np.abs(shape[:6]).max() < REST:
             return Drawn(self._still, 0)
-        size = self._still.shape[1], self._still.shape[0]
+        height, width = self._still.shape[:2]
         weights = np.append(shape[:6], 1.0 if self.cut else 0.0).astype(np.float32)
-        upper, lower = (
-            read(layer, backward_map(fields, weights, self._lips.grid, size), border=cv2.BORDER_REPLICATE)
-            for layer, fields in zip(self._layers, (self._lips.upper, self._lips.lower), strict=True)
-        )
+        first, end = self._strip(weights)
+        upper, lower = self._read(0, weights, (0, end)), self._read(1, weights, (first, height))
+        out = np.empty((height, width, 3), np.uint8)
+        out[:first], out[end:] = upper[:first, :, :3], lower[end - first :, :, :3]
+        upper, lower = upper[first:], lower[: end - first]
         covers: list[Floats] = [
             layer[..., 3].astype(np.float32) / np.float32(255) for layer in (upper, lower)
         ]
-        gap: Floats = np.clip(1 - covers[0] - covers[1], 0, 1) * self._within(shape, size[0])
+        gap: Floats = np.clip(1 - covers[0] - covers[1], 0, 1) * self._within(shape, width)
         share = covers[0] / (covers[0] + covers[1] + np.float32(1e-3))
-        mixed = cv2.cvtColor(cv2.blendLinear(upper, lower, share, 1 - share), cv2.COLOR_BGRA2BGR)
-        out = np.asarray(mixed, np.uint8)
+        out[first:end] = cv2.cvtColor(cv2.blendLinear(upper, lower, share, 1 - share), cv2.COLOR_BGRA2BGR)
         opened = int((gap > 0.5).sum())
         if gap.max() > SEEN:
-            self._fill(out, gap, covers[0], shape)
+            self._fill(out[first:end], gap, covers[0], shape, above=first)
         self._folds.shade(out, float(shape[WIDE]))
         return Drawn(out, opened)
+
+    def _strip(self, weights: npt.NDArray[np.float32]) -> tuple[int, int]:
+        """First and end of the rows where the layers meet or leave a gap; beyond them there is but one."""
+        height = len(self._still)
+        rows = np.concatenate([at + weights @ moves for at, moves in self._edges])
+        margin = 4 + STRIP_MARGIN * self.face.unit
+        first = int(np.clip(rows.min() - margin, 0, height - 1))
+        return first, int(np.clip(rows.max() + margin, first + 1, height))
+
+    def _read(self, layer: int, weights: npt.NDArray[np.float32], rows: tuple[int, int]) -> Image:
+        """Some rows of a layer, (n, w, 4) uint8: colours and cover."""
+        fields = (self._lips.upper, self._lips.lower)[layer]
+        size = self._still.shape[1], self._still.shape[0]
+        where = backward_map(fields, weights, self._lips.grid, size, rows=rows)
+        return read(self._layers[layer], where, border=cv2.BORDER_REPLICATE)
 
     def _within(self, shape: npt.NDArray[np.float64], width: int) -> Floats:
         """1 between the moved corners: the two fields differ a little beyond them, which shows as ticks."""
@@ -134,11 +157,16 @@ class Puppet:
         away = np.abs(np.arange(width, dtype=np.float32) - np.float32(centre))
         return np.asarray(np.clip((reach - away) / (0.03 * face.unit), 0, 1), np.float32)
 
-    def _fill(self, out: Image, gap: Floats, upper: Floats, shape: npt.NDArray[np.float64]) -> None:
-        """The inside of the mouth, under the shadow of the upper lip, where no lip covers."""
+    def _fill(
+        self, out: Image, gap: Floats, upper: Floats, shape: npt.NDArray[np.float64], *, above: int
+    ) -> None:
+        """The inside of the mouth, under the shadow of the upper lip, where no lip covers.
+
+        ``above``: rows of the region over those that are given.
+        """
         (wide, tall), (x0, y0, _, _) = self._mouth.size, self.face.roi
         left = int(self.face.mouth_centre[0] - x0 - wide / 2)
-        top = int(self.face.seam[5, 1] - y0 - self._mouth.seam_row)
+        top = int(self.face.seam[5, 1] - y0 - self._mouth.seam_row) - above
         rows, columns = (
             slice(max(at, 0), min(at + size, limit))
             for at, size, limit in ((top, tall, out.shape[0]), (left, wide, out.shape[1]))
@@ -176,13 +204,28 @@ def _layers(still: Image, face: Face, lips: Lips) -> tuple[Image, Image]:
     return np.dstack([still, above]), np.dstack([still, _below(still, face, lips.lower_edge)])
 
 
-def _below(still: Image, face: Face, edge: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """255 below a lip's edge. Both layers share the corners and the line beyond: a gap there is a tick."""
-    (height, width), (x0, y0, x1, _) = still.shape[:2], face.roi
+def _line(face: Face, edge: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(15, 2): a lip's edge in the region; both share the corners and the line beyond: a gap is a tick."""
+    x0, y0, x1, _ = face.roi
     left, right = face.points[list(CORNERS)]
     seam = face.seam
     line = np.vstack([[x0 - 5, left[1]], left, seam[:1], edge[1:-1], seam[-1:], right, [x1 + 5, right[1]]])
-    ring = np.vstack([line - [x0, y0], [width + 5, height + 5], [-5, height + 5]])
+    return np.asarray(line - [x0, y0])
+
+
+def _moving_edge(face: Face, edge: npt.NDArray[np.float64], fields: Field) -> tuple[Floats, Floats]:
+    """Rows of a lip's edge, (n,), and how far each articulation moves them down, (7, n)."""
+    line, part = _line(face, edge), np.linspace(0, 14, 57)
+    along = np.stack([np.interp(part, np.arange(15), line[:, axis]) for axis in (0, 1)])
+    x, y = (np.clip(np.round(each / STEP - 0.5).astype(int), 0, limit - 1)
+            for each, limit in zip(along, fields.shape[:1:-1], strict=True))  # fmt: skip
+    return along[1].astype(np.float32), fields[:, 1, y, x]
+
+
+def _below(still: Image, face: Face, edge: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """255 below a lip's edge."""
+    height, width = still.shape[:2]
+    ring = np.vstack([_line(face, edge), [width + 5, height + 5], [-5, height + 5]])
     mask = np.zeros((height * 2, width * 2), np.uint8)
     cv2.fillPoly(mask, [np.round(ring * 2 * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     small = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)

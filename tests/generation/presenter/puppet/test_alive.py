@@ -119,6 +119,25 @@ def test_a_shut_eye_does_not_glance(puppet: Puppet) -> None:
     assert np.abs(shut.astype(int) - glanced).mean() < 0.01
 
 
+class Whole(Puppet):
+    """Draws both layers in full."""
+
+    def _strip(self, weights: np.ndarray) -> tuple[int, int]:  # noqa: ARG002  the shape of the real one
+        return 0, len(self._still)
+
+
+@pytest.mark.parametrize("who", ["closed", "smiling"])
+def test_what_is_saved_by_drawing_parts_of_a_layer_is_not_seen(
+    who: str, request: pytest.FixtureRequest
+) -> None:
+    portrait: Portrait = request.getfixturevalue(who)
+    whole, puppet = (each(portrait.picture, portrait.mesh) for each in (Whole, Puppet))
+    for shape in (*TARGETS[1:22:4], TARGETS[2] * 1.3):
+        one, other = whole.draw(shape), puppet.draw(shape)
+        assert one.gap_px == other.gap_px
+        assert np.abs(one.mouth.astype(int) - other.mouth).max() <= 1
+
+
 def test_a_spread_mouth_deepens_its_folds(puppet: Puppet) -> None:
     x0, y0, _, _ = puppet.face.roi
     spread, less = REST.copy(), REST.copy()
