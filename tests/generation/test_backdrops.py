@@ -1,0 +1,134 @@
+"""Who is around the person: looked at before a word is said, whatever the person themself agreed to."""
+
+from __future__ import annotations
+
+import io
+import time
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from audit import selectors as log
+from audit.leaf import KeyKind
+from consent import services as consents
+from generation import backdrops, blobs, loaded, performing, presenting, services
+from generation.errors import RefusedError
+from generation.models import Media, Presentation
+from generation.presenter.errors import ScenesInvalidError
+from generation.presenter.storyboard import SceneSpec
+from generation.presenting import PresentRequest
+from tests.generation import fakes
+from tests.generation.conftest import colour_clip
+from tests.generation.engine.media.test_sounds import encoded, speech
+
+
+@pytest.fixture
+def cast(quick: Any) -> PresentRequest:
+    teller = quick.enrol(fakes.portrait(fakes.RED), operations=["face_swap", "lip_sync"])
+    performer = quick.enrol(fakes.portrait(fakes.GREEN), kind="performer")
+    return PresentRequest(
+        identity_id=teller.identity_id,
+        performer_id=performer.identity_id,
+        script="",
+        purpose="product_explainer",
+        channel="branch_screen",
+        format="preview",
+    )
+
+
+def uploaded(quick: Any, data: bytes) -> str:
+    return str(services.upload(io.BytesIO(data), by=quick.by["requester"]).pk)
+
+
+def before(cast: PresentRequest, quick: Any, *backgrounds: str) -> Presentation:
+    """A presentation whose scenes stand before these."""
+    scenes = tuple(SceneSpec("您好。", background=each) for each in ("", *backgrounds))
+    request = replace(cast, scenes=scenes)
+    return presenting.present(request, client_id=uuid.uuid4().hex, by=quick.by["requester"])
+
+
+def decisions(row: Presentation) -> list[dict[str, Any]]:
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        found = [each.event for each in log.entries(KeyKind.JOB, row.id.hex)]
+        if found := [each for each in found if each.get("stage") == "background"]:
+            return found
+        time.sleep(0.05)
+    return []
+
+
+def test_a_background_that_cannot_be_one_is_refused_at_once(
+    cast: PresentRequest, quick: Any, person: Any
+) -> None:
+    picture = fakes.portrait(fakes.NOBODY)
+    gone = uploaded(quick, picture)
+    blobs.store().delete(Media.objects.get(pk=gone).sha256)
+    long = uploaded(quick, colour_clip(fakes.NOBODY, sound=False))
+    row = Media.objects.get(pk=long)
+    row.info["duration_s"] = 121.0
+    row.save()
+    other = person("requester", tenant="other").actor
+    theirs = str(services.upload(io.BytesIO(fakes.portrait(fakes.GREY)), by=other).pk)
+    for bad in (str(uuid.uuid4()), gone, long, theirs, uploaded(quick, encoded(speech(), "wav"))):
+        with pytest.raises(ScenesInvalidError) as raised:
+            before(cast, quick, bad)
+        assert list(raised.value.fields) == ["scenes.1.background"]
+    assert not Presentation.objects.exists()
+
+
+def test_strangers_and_the_blocked_are_found_on_pictures_and_in_videos(
+    cast: PresentRequest, quick: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consents.block(image=fakes.portrait(fakes.BLUE), identity_id=None, reason="fraud", by=quick.by["legal"])
+    late = colour_clip(fakes.NOBODY, fakes.NOBODY, fakes.NOBODY, fakes.GREY, count=40, sound=False)
+    cases = [
+        (fakes.portrait(fakes.GREY), "performer.no_release"),
+        (fakes.portrait(fakes.BLUE), "face.blocked"),
+        (late, "performer.no_release"),
+    ]
+    for data, reason in cases:
+        row = before(
+            cast, quick, uploaded(quick, fakes.portrait(fakes.NOBODY, seed=1)), uploaded(quick, data)
+        )
+        with pytest.raises(RefusedError) as raised:
+            backdrops.require(row)
+        assert reason in raised.value.reasons
+        event = decisions(row)[0]
+        assert (event["decision"], event["policy"]) == ("refuse", "likeness.background")
+        assert reason in event["reasons"]
+    # all the way: the presentation ends, and nobody has spoken
+    monkeypatch.setattr(performing.staging, "portrait_of", lambda *_, **__: (None, None))
+    monkeypatch.setattr(performing.speaking, "engine_for", lambda *_: pytest.fail("somebody spoke"))
+    performing.perform(row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.code) == ("rejected", "performer.no_release")
+
+
+def test_a_released_performer_on_a_picture_is_relied_on(cast: PresentRequest, quick: Any) -> None:
+    extra = quick.enrol(fakes.portrait(fakes.GREY), kind="performer")
+    nobody = before(cast, quick, uploaded(quick, fakes.portrait(fakes.NOBODY)))
+    shown = before(cast, quick, uploaded(quick, fakes.portrait(fakes.GREY)))
+
+    assert backdrops.require(before(cast, quick)) == ()
+    assert backdrops.require(nobody) == ()
+    assert backdrops.require(shown) == (extra.id,)
+    assert decisions(shown)[0]["consents"] == [extra.id]
+    consents.revoke(extra.id, reason="withdrawn", by=quick.by["legal"])
+    with pytest.raises(RefusedError):
+        backdrops.require(shown)
+
+
+def test_what_cannot_be_looked_at_is_refused(
+    cast: PresentRequest, quick: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = before(cast, quick, uploaded(quick, fakes.portrait(fakes.NOBODY)))
+    other = fakes.FakeModels()
+    other.model_sha256 = "e" * 64  # the templates are of another model
+    monkeypatch.setattr(loaded, "face_models", lambda: other)
+
+    with pytest.raises(RefusedError) as raised:
+        backdrops.require(row)
+
+    assert raised.value.reasons == ("gate.missing_fact",)
