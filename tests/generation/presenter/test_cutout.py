@@ -27,8 +27,8 @@ def test_no_part_of_the_person_is_left_out_however_it_turns(
     own = np.full((400, 320, 3), 235, np.uint8)
     ground = to_planes(np.full((480, 480, 3), 40, np.uint8))
     dark = int(ground.y[0, 0])
-    turn = cv2.getRotationMatrix2D((160, 420), roll_deg, 1.0)
-    turn[:, 2] += (60 + shift[0], 40 + shift[1])
+    turn = np.asarray(cv2.getRotationMatrix2D((160, 420), roll_deg, 1.0), np.float64)
+    turn[:, 2] += np.array([60 + shift[0], 40 + shift[1]])
     box = (20, 10, 470, 480)
 
     Cutout(own, alpha, moving=[], left=0).onto(ground, box, turn=turn)
@@ -42,7 +42,8 @@ def test_no_part_of_the_person_is_left_out_however_it_turns(
 
 
 def test_an_edge_takes_the_persons_colour_from_inside() -> None:
-    alpha = np.clip((np.arange(600, dtype=np.float32) - 280) / 40, 0, 1)[None].repeat(1080, 0)
+    ramp = np.clip((np.arange(600) - 280) / 40, 0, 1).astype(np.float32)
+    alpha = ramp[None].repeat(1080, 0)
     skin, green = np.array([120, 150, 210.0]), np.array([60, 200, 60.0])
     picture = (green + (skin - green) * alpha[..., None] + 0.5).astype(np.uint8)
 
