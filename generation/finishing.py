@@ -66,7 +66,7 @@ def seal(job_id: uuid.UUID) -> None:
                 needed = _requirement(job, order.marks)
                 sealed = sealing.seal(order, folder=folder)
             labelling.check_applied(needed, sealed.marks)
-            sync = syncing.check(job, sealed.path)
+            sync = syncing.check(job, sealed.path, sealed.info)
             _deliver(job, sealed, permit, lease, sync=sync)
         except Exception as error:  # noqa: BLE001  the edge of the task: the job must not stay sealing
             _end(job.id, error, lease)

@@ -95,6 +95,7 @@ class Sealed:
     """
 
     path: Path
+    info: MediaInfo
     sha256: str
     size_bytes: int
     mime: str
@@ -164,16 +165,18 @@ def _seal(order: SealOrder, folder: Path) -> Sealed:
         visible_until_s=opening_s,
         store=None if formats.holds_credential(order.kind) else manifest,
     )
+    made = probe(signed, MediaLimits())
     shown = order.info if order.sound is None else probe(order.footage, MediaLimits())
     if order.kind == formats.TRANSPARENT and (label := drawn(order.marks)) is not None:
         transparency.check_label(signed, label, duration_s=order.info.duration_s, until_s=opening_s)
-    before, after = small_pictures(order.footage, shown, signed, opening_s=opening_s)
+    before, after = small_pictures(order.footage, shown, signed, made, opening_s=opening_s)
     if order.marks.label is None:
         after = labelled(after)
     with signed.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return Sealed(
         path=signed,
+        info=made,
         sha256=digest,
         size_bytes=signed.stat().st_size,
         mime=formats.mime(order.kind),
@@ -228,7 +231,7 @@ def _manifest(order: SealOrder, said: InputStatement) -> ManifestInput:
 
 
 def small_pictures(
-    footage: Path, info: MediaInfo, output: Path, *, opening_s: float = 0.0
+    footage: Path, info: MediaInfo, output: Path, made: MediaInfo, *, opening_s: float = 0.0
 ) -> tuple[bytes, bytes]:
     """The middle frame of the footage and of the output, as small JPEG files.
 
@@ -237,7 +240,6 @@ def small_pictures(
     Raises:
         MediaError: one of them cannot be decoded.
     """
-    made = probe(output, MediaLimits())
     share = min(opening_s or made.duration_s, made.duration_s) / made.duration_s / 2
     if output.suffix.removeprefix(".") == formats.TRANSPARENT:
         picture = small_jpeg(transparency.picture_at(output, made.duration_s * share))

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from generation import loaded, performances
-from generation.engine.media.probe import probe
+from generation.engine.media.info import MediaInfo
 from generation.errors import SyncOutOfBoundsError
 from generation.models import Job
 from generation.presenter.sync import Bounds, measure
 
 
-def check(job: Job, path: Path) -> dict[str, Any]:
+def check(job: Job, path: Path, info: MediaInfo) -> dict[str, Any]:
     """The sync report of a finished file; empty for a job that is no presenter's.
 
     Raises:
@@ -24,7 +24,7 @@ def check(job: Job, path: Path) -> dict[str, Any]:
     package = performances.package_of(job.media)
     report = measure(
         path,
-        probe(path),
+        info,
         speech=package.speech,
         visemes=package.visemes,
         shapes=package.shapes,

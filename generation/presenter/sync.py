@@ -24,7 +24,7 @@ from generation.engine.media.info import MediaInfo
 from generation.presenter.errors import SyncUnmeasuredError
 from generation.presenter.speech import Speech
 from generation.presenter.visemes import CLOSED, SILENCE, Curves, Viseme, opening
-from generation.presenter.watching import RATE, Series, look, sound
+from generation.presenter.watching import RATE, Seen, Series, look, sound
 
 REACH = 6
 """Frames of lag that are looked at."""
@@ -98,15 +98,18 @@ def measure(
     models: FaceModels,
     bounds: Bounds | None = None,
     cuts: Collection[int] = (),
+    seen: Seen | None = None,
 ) -> SyncReport:
     """Measure a finished clip against the speech that it was made from; ``cuts``: where scenes begin.
+
+    ``seen``: what ``watching.follow`` saw of its frames, where they were decoded for somebody else as well.
 
     Raises:
         SyncUnmeasuredError: the first frame shows no face, or frames or sound are missing.
     """
     bounds = bounds or Bounds()
     want = opening(shapes)
-    seen = look(path, info, models, cuts=cuts)
+    seen = look(path, info, models, cuts=cuts) if seen is None else seen
     count = min(len(seen.lips), len(want))
     if count < len(want) - 1 or count < 2 * REACH:
         raise SyncUnmeasuredError(f"{path.name} shows {len(seen.lips)} of {len(want)} frames.")
