@@ -61,8 +61,10 @@ def register(verbs: Verbs) -> None:
     verb.add_argument("--voice", default="")
     verb.add_argument("--recording", type=Path, metavar="FILE", help="a sound that says the script")
     verb.add_argument("--voice-identity", default="", metavar="ID", help="whose voice the recording is")
+    verb.add_argument("--revises", default="", metavar="ID", help="an earlier video to take sentences from")
     verb.add_argument("--format", default="landscape", help="landscape, portrait, square or preview")
     verb.add_argument("--colour", default="#3c6e96", help="background")
+    verb.add_argument("--transparent", action="store_true", help="nothing behind the person: WebM")
     verb.add_argument("--purpose", default="")
     verb.add_argument("--channel", default="")
     verb.add_argument("--territory", default="CN")
@@ -108,7 +110,7 @@ def _single(args: argparse.Namespace, *, by: Actor) -> Wanted:
         request = replace(_request(args, {"script": ""}), scenes=_scenes(args.scenes, by=by))
     if args.recording is not None:
         request = replace(request, recording=_uploaded(args.recording, by=by))
-    request = replace(request, voice_identity=args.voice_identity)
+    request = replace(request, voice_identity=args.voice_identity, revises=args.revises)
     return Wanted(args.id or _id_of(request), request, args.out)
 
 
@@ -168,7 +170,11 @@ def _request(args: argparse.Namespace, given: dict[str, str]) -> PresentRequest:
         "channel": given.get("channel", args.channel),
     }
     return PresentRequest(
-        **plain, territory=args.territory, colour=args.colour, subtitles=not args.no_subtitles
+        **plain,
+        territory=args.territory,
+        colour=args.colour,
+        subtitles=not args.no_subtitles,
+        transparent=args.transparent,
     )
 
 
