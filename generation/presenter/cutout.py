@@ -25,6 +25,12 @@ BAND = 96
 """Rows that are turned at a time, each band no wider than the person is there."""
 FAINT = 24
 """Below this cover, of 255, a colour divided by it is mostly rounding, and nobody sees it."""
+FLAT_BEYOND = 20
+"""A person who stands alone has one colour around them from this part of the frame on.
+
+The mark of a teller, 1080p, then reads at z 19.6 instead of 14.6, with as many octets; flat at once takes a
+seventh more of them.
+"""
 
 
 class Cutout:
@@ -180,17 +186,22 @@ def lay_over(
 
 
 def spread(plane: Plane, cover: Plane) -> Plane:
-    """The plane, gone on smoothly from what is covered to all the rest; nothing else of it is left.
+    """The plane, gone on smoothly from what is covered and soon flat; nothing else of it is left.
 
-    Each step halves the picture: what is covered there lies over what the next smaller one says.
+    Flat, because a slope hides some of the mark from those who read the colours alone. Each step halves the
+    picture: what is covered there lies over what the next smaller one says.
     """
     weight = cover.astype(np.float32) * (cover >= FAINT) / np.float32(255)
     own = plane * weight
+    mean = np.float32(own.sum() / max(float(weight.sum()), 1.0))
     size = np.array(plane.shape[::-1])
-    out = np.full((1, 1), own.sum() / max(float(weight.sum()), 1.0), np.float32)
+    out = np.full((1, 1), mean, np.float32)
     for halvings in range(int(size.min()).bit_length() - 1, 0, -1):
         small = [int(side) for side in np.maximum(1, size >> halvings)]
         share, said = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in (weight, own))
         out = np.asarray(said + cv2.resize(out, small, interpolation=cv2.INTER_LINEAR) * (1 - share))
     whole = cv2.resize(out, plane.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(np.clip(whole + 0.5, 0, 255), np.uint8)
+    side = int(size.min()) // FLAT_BEYOND | 1
+    near = cv2.dilate((weight > 0).astype(np.float32), np.ones((side, side), np.uint8))
+    faded = mean + (whole - mean) * cv2.blur(near, (side, side))
+    return np.asarray(np.clip(faded + 0.5, 0, 255), np.uint8)

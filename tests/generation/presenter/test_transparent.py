@@ -111,11 +111,12 @@ def test_a_subtitle_is_solid_where_nobody_stands(plate: Plate) -> None:
     assert told.a[letters].min() > 100
 
 
-@pytest.mark.parametrize("size", [(8, 6), (33, 17)])
-def test_spread_colours_keep_the_covered_and_stay_between_them(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(120, 90), (133, 301)])
+def test_spread_colours_go_on_from_the_covered_and_are_soon_flat(size: tuple[int, int]) -> None:
     plane, cover = np.zeros(size, np.uint8), np.zeros(size, np.uint8)
-    plane[1, 1], plane[-2, -2], cover[1, 1], cover[-2, -2] = 80, 160, 255, 255
+    for part, level in ((np.s_[:20, :20], 80), (np.s_[-20:, -20:], 160)):
+        plane[part], cover[part] = level, 255
     found = spread(plane, cover)
-    assert found.min() >= 80
-    assert found.max() <= 160
-    assert found[0, 0] < 110 < 130 < found[-1, -1]
+    assert (found.min(), found.max()) == (80, 160)
+    assert found[21, 10] < 110 < 130 < found[-22, -10]
+    assert found[size[0] // 2, size[1] // 2] == found[10, -10] == 120
