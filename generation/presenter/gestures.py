@@ -25,10 +25,12 @@ class Gesture(StrEnum):
 
 
 NAMES = tuple(PREFIX + each for each in Gesture)
-NOD_PX, NOD_S, AGAIN = 11.0, 0.36, 0.55  # of a picture 1080 lines tall; one beat; how deep the second is
-TILT_DEG, TILT_S = 1.4, 1.5
+NOD_PX, NOD_S, AGAIN = 14.0, 0.36, 0.55  # of a picture 1080 lines tall; one beat; how deep the second is
+TILT_DEG, TILT_S = 2.0, 1.6
 BROWS_S = 0.9
 EASE_S = 0.3
+EARLIEST_S = 0.25
+"""Of a sentence: before it the sentence's own motion has only begun to fade in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def gestured(marks: Mapping[str, float], *, fps: float, frames: int) -> Gestured
     time = np.arange(frames) / fps
     roll, down, brow = (np.zeros(frames) for _ in range(3))
     for name, at_s in sorted(marks.items(), key=lambda each: each[1]):
-        since = time - at_s
+        since = time - max(at_s, EARLIEST_S)
         match known(name):
             case Gesture.NOD:
                 beat = np.floor(since / NOD_S)
