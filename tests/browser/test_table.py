@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from likeness import processes
 from watermark.metadata import read_label
@@ -32,7 +33,7 @@ SCRIPTS = (
     "请保管好银行卡。",
     "请您核对金额。",
     "办好了，再见。",
-    "请在此处签名。",
+    "您的业务已受理。",
     "请勿告诉他人密码。",
 )
 REFUSED = "本产品保本保息。"
@@ -85,7 +86,10 @@ def test_every_row_but_the_refused_one_becomes_a_marked_video_of_its_own(site, a
 
     assert person.sees(f"of {VIDEOS + 1} ready · 1 without a video", timeout_s=60)
     assert person.sees("This promises a return")
-    assert person.sees(f"{VIDEOS} of {VIDEOS + 1} ready · 1 without a video", timeout_s=VIDEO_S * VIDEOS)
+    WebDriverWait(person.driver, VIDEO_S * VIDEOS).until(
+        lambda driver: not driver.find_elements(By.CSS_SELECTOR, "table.batch progress")
+    )
+    assert person.sees(f"{VIDEOS} of {VIDEOS + 1} ready · 1 without a video")
     rows = person.driver.find_elements(By.CSS_SELECTOR, "table.batch tbody tr")
     refused = [row for row in rows if REFUSED in row.text]
     assert [row for row in rows if "Rejected" in row.text] == refused
