@@ -9,6 +9,7 @@ from generation import loaded, performances
 from generation.engine.media.info import MediaInfo
 from generation.errors import SyncOutOfBoundsError
 from generation.models import Job
+from generation.presenter.package import Package
 from generation.presenter.sync import Bounds, measure
 
 
@@ -31,7 +32,7 @@ def check(job: Job, path: Path, info: MediaInfo) -> dict[str, Any]:
         fps=package.fps,
         models=loaded.face_models(),
         bounds=Bounds.swapped(),
-        cuts=[span.first_frame for span in package.scenes[1:]],
+        scenes=_alone(package),
     )
     if report.failed:
         raise SyncOutOfBoundsError(
@@ -39,3 +40,9 @@ def check(job: Job, path: Path, info: MediaInfo) -> dict[str, Any]:
             report=report.as_record(),
         )
     return report.as_record()
+
+
+def _alone(package: Package) -> list[range]:
+    """The frames of each scene in which no other one is seen."""
+    ends = [*(span.shows_from for span in package.scenes[1:]), package.frames]
+    return [range(span.first_frame, end) for span, end in zip(package.scenes, ends, strict=True)]

@@ -11,7 +11,7 @@ presenter's design measured rolled curves at r .14 (95 %), one frame off at .67 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,10 +97,12 @@ def measure(
     fps: int,
     models: FaceModels,
     bounds: Bounds | None = None,
-    cuts: Collection[int] = (),
+    scenes: Sequence[range] = (),
     seen: Seen | None = None,
 ) -> SyncReport:
-    """Measure a finished clip against the speech that it was made from; ``cuts``: where scenes begin.
+    """Measure a finished clip against the speech that it was made from.
+
+    ``scenes``: the frames in which each of several scenes stands alone; between them one fades into the next.
 
     ``seen``: what ``watching.follow`` saw of its frames, where they were decoded for somebody else as well.
 
@@ -109,7 +111,7 @@ def measure(
     """
     bounds = bounds or Bounds()
     want = opening(shapes)
-    seen = look(path, info, models, cuts=cuts) if seen is None else seen
+    seen = look(path, info, models, cuts=[scene.start for scene in scenes[1:]]) if seen is None else seen
     count = min(len(seen.lips), len(want))
     if count < len(want) - 1 or count < 2 * REACH:
         raise SyncUnmeasuredError(f"{path.name} shows {len(seen.lips)} of {len(want)} frames.")
@@ -123,7 +125,7 @@ def measure(
     ]
     report = SyncReport(
         landmarks=agreement(lips, want),
-        pixels=agreement(dark, want),
+        pixels=agreement(_each(dark, scenes), _each(want, scenes)),
         sound=agreement(lips, _smooth(_level(heard, RATE // fps)[:count])),
         shift_ms=_shift_ms(heard, speech),
         rest=round(float(rest), 4),
@@ -134,6 +136,14 @@ def measure(
         frames=count,
     )
     return _judged(report, bounds)
+
+
+def _each(series: Series, scenes: Sequence[range]) -> Series:
+    """Each scene's part by itself, of mean 0 and deviation 1: a smaller mouth is darker in other numbers."""
+    parts = [series[scene.start : scene.stop] for scene in scenes] or [series]
+    return np.concatenate(
+        [(part - part.mean()) / max(float(part.std()), 1e-9) for part in parts if len(part)]
+    )
 
 
 def _judged(report: SyncReport, bounds: Bounds) -> SyncReport:
