@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from importlib.util import find_spec
@@ -17,7 +18,17 @@ from django.utils import timezone
 
 from audit import selectors as log
 from audit.leaf import KeyKind
-from generation import blobs, performing, presenting, selectors, services, templating, trying
+from generation import (
+    blobs,
+    performing,
+    presenting,
+    selectors,
+    services,
+    speaking,
+    staging,
+    templating,
+    trying,
+)
 from generation.errors import (
     NotFoundError,
     RefusedError,
@@ -30,6 +41,7 @@ from generation.presenter.errors import PresenterError, TemplateInvalidError
 from generation.presenting import PresentRequest
 from generation.templating import TemplateUse
 from tests.generation import fakes
+from tests.generation.presenter.tones import ToneEngine
 
 OPERATIONS = ["face_swap", "lip_sync"]
 needs_espeak = pytest.mark.skipif(
@@ -414,17 +426,30 @@ def test_a_worker_draws_what_the_template_says(
     class EnoughError(Exception):
         code, hint = "enough", ""
 
-    def drive(*_: Any, **given: Any) -> None:
-        seen.update(given)
+    def parts_of(scene: Any, *_: Any, **__: Any) -> None:
+        seen["scene"] = scene
         raise EnoughError
 
-    used(document, quick)
-    monkeypatch.setattr(performing, "_plate", lambda *_: None)
-    monkeypatch.setattr(performing, "speak", lambda *_, **__: type("Said", (), {"duration_s": 2.0}))
-    monkeypatch.setattr(performing, "drive", drive)
+    used({**document, "background": ""}, quick)
+    monkeypatch.setattr(performing, "_person", lambda *_: nullcontext((None, None)))
+    monkeypatch.setattr(speaking, "engine_for", lambda *_: ToneEngine())
+    monkeypatch.setattr(staging, "parts_of", parts_of)
     row = ask(request_, quick)
     performing.perform(row.pk)
 
-    assert (seen["layout"].width_px, seen["subtitles"]) == (1280, True)
-    assert len(seen["engine"]._overlays) == 1
+    scene = seen["scene"]
+    assert (scene.layout.width_px, scene.subtitles, len(scene.overlays)) == (1280, True, 1)
     assert selectors.presentation("one", tenant="demo").code == "enough"
+
+
+def test_a_stranger_on_a_template_s_picture_stops_the_work(
+    document: dict[str, Any], quick: Any, request_: PresentRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used(document, quick)  # noise is somebody, where people are colours
+    monkeypatch.setattr(speaking, "engine_for", lambda *_: pytest.fail("somebody spoke"))
+    row = ask(request_, quick)
+
+    performing.perform(row.pk)
+
+    row.refresh_from_db()
+    assert (row.state, row.code) == ("rejected", "performer.no_release")
