@@ -22,7 +22,7 @@ from generation import hooks, selectors, templating
 from generation.attention import Attention, Kind, attention
 from generation.errors import NotFoundError
 from likeness.portal.presentations import title_of
-from likeness.portal.wording.faults import told
+from likeness.portal.wording.faults import reason_of
 from likeness.portal.wording.hooks import problem as hook_problem
 from likeness.portal.wording.templates import problem as template_problem
 
@@ -75,7 +75,7 @@ def _trial(each: Attention, by: Actor) -> Matter:
     return Matter(
         "look",
         _("The trial of version %(n)s of “%(name)s” failed") % name,
-        told(each.code, sentence=message).sentence,
+        reason_of(each.code, sentence=message).sentence,
         _("Look at what was measured, then write a new version."),
         f"{reverse('template-detail', args=[each.subject])}#version-{each.link_id}",
         each.last,
@@ -108,7 +108,8 @@ def _held_back(each: Attention, by: Actor) -> Matter | None:
         return None
     if _made_again(row):
         return None
-    words = told(each.code)
+    message = row.job.message if row.job is not None else row.message
+    words = reason_of(each.code, sentence=message)
     return Matter(
         "film",
         _("A video was held back: “%(title)s”") % {"title": title_of(row)},

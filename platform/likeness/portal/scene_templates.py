@@ -13,7 +13,8 @@ from generation.presenter.sync import Bounds
 from generation.presenter.templates import Template, read
 from likeness.portal import access, people
 from likeness.portal.presentations import PresentationRow, rows_of
-from likeness.portal.wording.faults import Words, told
+from likeness.portal.wording.faults import reason_of
+from likeness.portal.wording.reasons import Reason
 from likeness.portal.wording.studio import Measured, sync_words
 from likeness.portal.wording.templates import problem
 
@@ -42,7 +43,7 @@ class VersionView:
     problem: str
     drawable: bool
     variables: tuple[tuple[str, str], ...]
-    fault: Words | None
+    fault: Reason | None
     measured: tuple[Measured, ...]
     may_approve: bool
     own: bool
@@ -125,7 +126,7 @@ def _version(each: Any, row: Any, names: dict[str, str], by: Actor) -> VersionVi
     kinds: Iterable[tuple[str, Any]] = template.variables.items() if template else ()
     used = row.active_id == each.pk
     trial = each.trial or {}
-    wrong = told(trial["code"], sentence=trial.get("message", "")) if trial.get("code") else None
+    wrong = reason_of(trial["code"], sentence=trial.get("message", "")) if trial.get("code") else None
     approves = access.allows(access.APPROVE_TEMPLATES, by.roles)
     drafts = access.allows(access.DRAFT_TEMPLATES, by.roles)
     return VersionView(

@@ -189,3 +189,11 @@ def test_the_sentences_that_were_taken_over_are_counted(sign_in, world):
     assert "1 of 2 sentences are taken over" in html
     assert "Each picture is drawn, labelled and marked invisibly." in html
     assert presentations.taken_over(row) == (2, 2)
+
+
+def test_a_video_that_was_held_back_names_the_measures_that_it_missed(sign_in, world):
+    message = "Mouth and sound of the finished file do not agree: sound.r, closures, sound.shift."
+    job = world.job("failed", code="sync_out_of_bounds", reasons=[], message=message)
+    row = world.presentation("generating", job=job)
+    html = sign_in("requester").get(reverse("presentation-detail", args=[row.client_id])).content.decode()
+    assert "Missed: Lips follow the loudness, Lips meet at b, p and m, Sound against the plan." in html

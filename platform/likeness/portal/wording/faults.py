@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from likeness.portal.wording.reasons import REASONS, Reason
+from likeness.portal.wording.studio import missed_words
 
 EXPLAINED: dict[str, tuple[Any, Any]] = {
     "consent.role": (
@@ -240,7 +241,8 @@ def reason_of(code: str, *, sentence: str = "", hint: str = "") -> Reason:
     words = told(
         code, sentence=sentence or str(_("It ended for a reason that this page does not know.")), hint=hint
     )
-    return Reason(words.code, words.sentence, words.hint)
+    missed = missed_words(sentence) if code == "sync_out_of_bounds" else ""
+    return Reason(words.code, f"{words.sentence} {missed}".strip(), words.hint)
 
 
 def told(code: str, *, sentence: str = "", hint: str = "") -> Words:

@@ -34,6 +34,16 @@ FIELDS: dict[str, Any] = {
     "colour": gettext_lazy("A colour is # and six digits."),
 }
 """What is wrong with a field, by the name that the presenter gives it."""
+MEASURES: dict[str, Any] = {
+    "landmarks": gettext_lazy("Lips follow the words"),
+    "pixels": gettext_lazy("Seen again in the pixels"),
+    "sound": gettext_lazy("Lips follow the loudness"),
+    "closures": gettext_lazy("Lips meet at b, p and m"),
+    "silences": gettext_lazy("Mouth rests in silences"),
+    "rest": gettext_lazy("Lips apart at rest"),
+    "shift": gettext_lazy("Sound against the plan"),
+}
+"""What is measured of mouth and sound, by the name of its number."""
 _LINE_OF = {"sound.shift": "shift"}
 _READ_AS = re.compile(r".* is read as '(.*?)': .*", re.DOTALL)
 
@@ -74,25 +84,32 @@ def sync_words(report: Mapping[str, Any] | None, *, bounds: Bounds | None = None
 
     counted, largest = _("%(held)d of %(all)d"), _("%(n)s, at most %(most)s")
     rows = (
-        ("landmarks", _("Lips follow the words"), agreement("landmarks", bounds.landmarks)),
-        ("pixels", _("Seen again in the pixels"), agreement("pixels", bounds.pixels)),
-        ("sound", _("Lips follow the loudness"), agreement("sound", bounds.sound)),
+        ("landmarks", agreement("landmarks", bounds.landmarks)),
+        ("pixels", agreement("pixels", bounds.pixels)),
+        ("sound", agreement("sound", bounds.sound)),
         (
             "closures",
-            _("Lips meet at b, p and m"),
             counted % {"held": report["closures_held"], "all": report["closures"]},
         ),
         (
             "silences",
-            _("Mouth rests in silences"),
             counted % {"held": report["silences_held"], "all": report["silences"]},
         ),
         (
             "rest",
-            _("Lips apart at rest"),
             largest % {"n": f"{report['rest']:.3f}", "most": f"{bounds.rest:.2f}"},
         ),
-        ("shift", _("Sound against the plan"), _("%(n)s ms") % {"n": f"{report['shift_ms']:.0f}"}),
+        ("shift", _("%(n)s ms") % {"n": f"{report['shift_ms']:.0f}"}),
     )
     missed = {_LINE_OF.get(code, code.partition(".")[0]) for code in report.get("failed", ())}
-    return tuple(Measured("bad" if name in missed else "good", label, value) for name, label, value in rows)
+    return tuple(
+        Measured("bad" if name in missed else "good", str(MEASURES[name]), value) for name, value in rows
+    )
+
+
+def missed_words(message: str) -> str:
+    """Which measures were missed, by the codes that end the words of a failed check; empty for other words."""
+    codes = message.rpartition(":")[2].strip(" .").split(", ")
+    names = dict.fromkeys(_LINE_OF.get(code, code.partition(".")[0]) for code in codes)
+    labels = [str(MEASURES[name]) for name in names if name in MEASURES]
+    return _("Missed: %(what)s.") % {"what": _(", ").join(labels)} if labels else ""
