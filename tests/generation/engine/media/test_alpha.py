@@ -164,6 +164,19 @@ def test_joined_chunks_keep_pictures_cover_sound_and_label(
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.parametrize(
+    ("name", "sound", "wanted"), [("a.mkv", "libopus", "opus"), ("a.mov", "pcm_s16le", "opus")]
+)
+def test_sound_of_another_file_is_copied_or_becomes_opus(
+    tmp_path: Path, info: MediaInfo, name: str, sound: str, wanted: str
+) -> None:
+    source = make_clip(tmp_path / name, frames=FRAMES, size=SIZE, sound=sound)
+    found = probe(joined(tmp_path, info, source)).audio
+    assert found is not None
+    assert (found.codec, found.rate_hz) == (wanted, 48_000)
+    assert clicks(tmp_path / "out.webm") == pytest.approx(clicks(source), abs=0.002)
+
+
 def test_cover_and_colour_can_both_be_decoded_from_every_key_frame(tmp_path: Path, info: MediaInfo) -> None:
     out = joined(tmp_path, info, None)
     keys = [key.first_frame for key in probe(out).keyframes]
