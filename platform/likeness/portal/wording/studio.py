@@ -108,7 +108,7 @@ def sync_words(report: Mapping[str, Any] | None, *, bounds: Bounds | None = None
 
 
 def missed_words(message: str) -> str:
-    """Which measures were missed, by the codes that end the words of a failed check; empty for other words."""
+    """Which measures were missed, by the codes that end a failed check's words; empty for other words."""
     codes = message.rpartition(":")[2].strip(" .").split(", ")
     names = dict.fromkeys(_LINE_OF.get(code, code.partition(".")[0]) for code in codes)
     labels = [str(MEASURES[name]) for name in names if name in MEASURES]
