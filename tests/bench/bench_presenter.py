@@ -3,7 +3,8 @@
     python -m tests.bench.bench_presenter [--home var] [--portrait grace_hopper.jpg]
 
 Each portrait and language is a child process: CPU of all threads by stage (OpenCV with one), wall time,
-seconds to the first frame, peak memory, and the sync report of the finished driving video, before any swap.
+seconds to the first frame, peak memory, and the sync report of the finished driving video. ``swapped`` is the
+first portrait with the face of the second, as a presentation drives it.
 The ratio of drawing to encoding is taken within one run, so it holds on a loaded machine too. Last, the
 normaliser's score over the bank texts, with every row it reads wrong.
 """
@@ -28,12 +29,16 @@ from generation.engine.faces.models import FaceModels, load_face_models
 from generation.engine.look.matte import Matting
 from generation.engine.media.image import decode_image
 from generation.engine.media.probe import probe
+from generation.engine.swap.mesh import MeshSwapper
+from generation.engine.types import Image
 from generation.engine.weights.registry import load_registry
+from generation.presenter.avatar import swapped_plate
 from generation.presenter.driving import Performance, PuppetEngine
 from generation.presenter.errors import PresenterError
 from generation.presenter.espeak import EspeakEngine
 from generation.presenter.line import FPS, Spoken, drive, make_plate, perform, speak
 from generation.presenter.normalise import Language, normalise
+from generation.presenter.puppet.mouth import Smile
 from generation.presenter.puppet.puppet import Puppet
 from generation.presenter.scene import Layout, Plate, Stage, backdrop
 from generation.presenter.script import read
@@ -41,9 +46,9 @@ from generation.presenter.speech import Voice
 from generation.presenter.sync import Bounds, measure
 from likeness.demo.samples import SCRIPTS
 
-PORTRAITS = {"grace_hopper.jpg": 1.0, "astronaut.png": 1.45}
+PORTRAITS = {"grace_hopper.jpg": 1.0, "astronaut.png": 1.45, "swapped": 1.0}
 """Picture -> share of the frame's height: the second shows more than the head."""
-SMILING = "astronaut.png"
+PERFORMER, SMILING, SWAPPED = PORTRAITS
 TEXTS = Path(__file__).resolve().parents[1] / "generation" / "presenter"
 TARGET_MS = 30.0  # CPU a frame, 1080p, no swap, with encoding
 
@@ -68,13 +73,16 @@ def one(name: str, language: str, home: Path) -> None:
     layout = Layout(height_share=PORTRAITS[name])
     models = load_face_models(home / "weights", policy="commercial")
     matting = Matting(load_registry().entry("selfie"), weights_dir=home / "weights")
-    portrait = decode_image((home / "weights" / name).read_bytes())
+    portrait = decode_image((home / "weights" / (PERFORMER if name == SWAPPED else name)).read_bytes())
     engine = EspeakEngine()
     began, clock = time.perf_counter(), Clock()
     spoken = speak(read(SCRIPTS[language], language=Language(language)), engine=engine, voice=Voice("bench"))
     clock.mark("speak")
     plate = make_plate(portrait, layout=layout, models=models, matting=matting)
     clock.mark("plate")
+    if name == SWAPPED:
+        plate = licensed(plate, decode_image((home / "weights" / SMILING).read_bytes()), models)
+        clock.mark("swap")
     performance = perform(spoken)
     next(iter(PuppetEngine().frames(plate, layout, performance, fps=FPS)))
     clock.mark("first frame")
@@ -84,6 +92,14 @@ def one(name: str, language: str, home: Path) -> None:
     start = {stage: round(ms) for stage, ms in clock.ms.items()}
     who = {"portrait": name, "language": language, "seconds": round(spoken.duration_s, 2)}
     print(json.dumps({**who, "first_frame_s": round(first_s, 2), "start_cpu_ms": start, **found}))
+
+
+def licensed(plate: Plate, teller: Image, models: FaceModels) -> Plate:
+    """The performer's plate with the teller's face."""
+    mesh = models.landmarks.settle(teller, models.detector.detect(teller)[0]).mesh
+    swapper, picture = MeshSwapper(teller, mesh, models.triangles), plate.picture.copy()
+    swapper.swap_still(picture, plate.mesh)
+    return swapped_plate(plate, picture, models, smile=Smile(*swapper.portrait))
 
 
 def filmed(
@@ -118,11 +134,14 @@ def filmed(
 def drawn(plate: Plate, layout: Layout, performance: Performance) -> dict[str, float]:
     """CPU milliseconds of drawing a frame, by stage."""
     shapes, moved = performance.shapes, performance.motion
-    puppet = Puppet(plate.picture, plate.mesh)
+    puppet = Puppet(plate.picture, plate.mesh, smile=plate.smile)
     stage = Stage(plate, layout, backdrop(layout), performance.cues, moving=puppet.moving)
     clock = Clock()
     for at, shape in enumerate(shapes):
-        picture = puppet.frame(shape, blink=float(moved.blink[at]), brow=float(moved.brow[at]))
+        right, down = moved.gaze[at].tolist()
+        picture = puppet.frame(
+            shape, blink=float(moved.blink[at]), brow=float(moved.brow[at]), gaze=(right, down)
+        )
         clock.mark("puppet")
         stage.planes(picture, roll_deg=float(moved.roll_deg[at]), shift=moved.shift[at], time_s=at / FPS)
         clock.mark("stage")
