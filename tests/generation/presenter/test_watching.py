@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from generation.engine.media.colour import to_planes
+from generation.engine.media.colour import from_planes, to_planes
 from generation.engine.types import Image
 from generation.presenter.errors import SyncUnmeasuredError
-from generation.presenter.watching import _Follower, follow
+from generation.presenter.watching import _cut, _Follower, follow
 
 POINTS = np.array([[140, 100], [220, 100], [180, 140], [150, 180], [210, 180]], np.float32)
 
@@ -48,6 +48,31 @@ def test_the_mouth_is_found_where_the_head_went(
     for place in places:
         found = follower.mouth(moved(picture, *place)[y:, x:], corner)
         assert np.abs(found - at_rest).mean() < 6, place
+
+
+@pytest.mark.parametrize("shrink", [1, 2])
+@pytest.mark.parametrize(
+    "box", [(41, 33, 101, 90), (-20, -9, 30, 40), (120, 90, 999, 999), (900, 900, 950, 950), (-9, -9, -5, -5)]
+)
+def test_a_part_shows_its_place_in_the_frame(
+    shrink: int, box: tuple[int, int, int, int], picture: Image
+) -> None:
+    planes = to_planes(np.asarray(cv2.GaussianBlur(picture, (0, 0), 5), np.uint8))
+    whole = from_planes(planes)
+    size = (whole.shape[1] // shrink, whole.shape[0] // shrink)
+    whole = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+    part, (x, y) = _cut(planes, box, shrink)
+
+    height, width = part.shape[:2]
+    for at, length, low, high, side in zip(
+        (x, y), (width, height), box[:2], box[2:], (whole.shape[1], whole.shape[0]), strict=True
+    ):
+        assert 0 <= at < at + length <= side
+        assert at <= max(0, low)
+        assert at + length >= min(side, high)
+    expected = whole[y : y + height, x : x + width].astype(int)
+    assert np.abs(part - expected).mean() < 3
 
 
 @dataclass
