@@ -15,6 +15,7 @@ SUFFIXES = {
     "video/mp4": ".mp4",
     "video/quicktime": ".mov",
     "video/x-matroska": ".mkv",
+    "video/webm": ".webm",
     "image/png": ".png",
     "image/jpeg": ".jpg",
 }
