@@ -61,6 +61,7 @@ def register(verbs: Verbs) -> None:
     verb.add_argument("--voice", default="")
     verb.add_argument("--recording", type=Path, metavar="FILE", help="a sound that says the script")
     verb.add_argument("--voice-identity", default="", metavar="ID", help="whose voice the recording is")
+    verb.add_argument("--idle", type=Path, metavar="FILE", help="a clip of the performer in silence")
     verb.add_argument("--revises", default="", metavar="ID", help="an earlier video to take sentences from")
     verb.add_argument("--format", default="landscape", help="landscape, portrait, square or preview")
     verb.add_argument("--colour", default="#3c6e96", help="background")
@@ -79,8 +80,8 @@ def present(args: argparse.Namespace, printer: Printer) -> Result:
     open_platform()
     by = actor(args, "requester")
     table = args.script is not None and args.script.suffix.lower() == ".csv"
-    if (args.script is None) == (args.scenes is None) or (table and args.recording):
-        raise TableError("Give a script or --scenes, not both; a table has no recording.")
+    if (args.script is None) == (args.scenes is None) or (table and (args.recording or args.idle)):
+        raise TableError("Give a script or --scenes, not both; a table has no recording and no clip.")
     wanted = list(_rows(args)) if table else [_single(args, by=by)]
     with working(printer):
         asked = [(each, _ask(each, by=by, printer=printer)) for each in wanted]
@@ -110,6 +111,8 @@ def _single(args: argparse.Namespace, *, by: Actor) -> Wanted:
         request = replace(_request(args, {"script": ""}), scenes=_scenes(args.scenes, by=by))
     if args.recording is not None:
         request = replace(request, recording=_uploaded(args.recording, by=by))
+    if args.idle is not None:
+        request = replace(request, idle=_uploaded(args.idle, by=by))
     request = replace(request, voice_identity=args.voice_identity, revises=args.revises)
     return Wanted(args.id or _id_of(request), request, args.out)
 
