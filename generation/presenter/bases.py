@@ -46,7 +46,7 @@ class StillBase:
 
     def shown(self, plate: Plate, layout: Layout, performance: Performance, *, fps: int) -> Iterator[Shown]:
         """See ``Base``."""
-        puppet = Puppet(plate.picture, plate.mesh)
+        puppet = Puppet(plate.picture, plate.mesh, smile=plate.smile)
         stage = Stage(
             plate, layout, backdrop(layout, self._background), performance.cues, moving=puppet.moving
         )

@@ -11,6 +11,7 @@ from generation.presenter.driving import Performance
 from generation.presenter.errors import DrivingMismatchError
 from generation.presenter.lipwarp import LipWarp, onto
 from generation.presenter.loop import Loop
+from generation.presenter.puppet.mouth import Smile
 from generation.presenter.scene import Layout, Plate
 
 
@@ -28,11 +29,13 @@ class IdleEngine:
         references: Sequence[Image],
         landmarks: FaceMesh | None = None,
         background: Image | None = None,
+        smile: Smile | None = None,
         first: int = 0,
     ) -> None:
         """``references``: the pictures of ``loop.references``, in their order, with the face that is shown.
 
         ``landmarks``: measures that face, where it is not the one that the loop was made from.
+        ``smile``: where the teeth are taken from.
         ``first``: frame of the whole performance at which the one that is given begins.
         """
         if len(references) != len(loop.references):
@@ -42,7 +45,7 @@ class IdleEngine:
         self._loop = loop
         self._base = LoopBase(loop, pictures, background=background, first=first)
         self._warps = {
-            at: LipWarp(picture, _mesh(picture, loop.meshes[at], landmarks))
+            at: LipWarp(picture, _mesh(picture, loop.meshes[at], landmarks), smile=smile)
             for at, picture in zip(loop.references, references, strict=True)
         }
 

@@ -31,7 +31,7 @@ from generation.presenter.puppet.geometry import (
 )
 from generation.presenter.puppet.lips import PUCKER as PUCKER_UNITS
 from generation.presenter.puppet.lips import WIDEN, lips_of
-from generation.presenter.puppet.mouth import Mouth
+from generation.presenter.puppet.mouth import Mouth, Smile
 from generation.presenter.puppet.seam import on_seam
 from generation.presenter.visemes import PUCKER, WIDE
 
@@ -84,14 +84,15 @@ class _Place:
 class LipWarp:
     """The mouth and brows of one reference frame; ``picture`` (h, w, 3) uint8 BGR, ``mesh`` (468, 2 or 3)."""
 
-    def __init__(self, picture: Image, mesh: Points) -> None:
+    def __init__(self, picture: Image, mesh: Points, *, smile: Smile | None = None) -> None:
+        """``smile``: where the teeth are taken from; a clip with closed lips shows none."""
         height, width = picture.shape[:2]
         self.mesh = mesh
         self._size = width, height
         self.face = on_seam(picture, face_of(mesh, width=width, height=height))
         self._lips = lips_of(self.face, cut=False)
         self._below = _below(self.face)
-        self._mouth = Mouth(picture, self.face, opened=0.0)
+        self._mouth = Mouth(picture, self.face, opened=0.0, smile=smile)
         self._brows = _brow_moves(picture, self.face)
 
     def draw(self, picture: Image, shape: npt.NDArray[np.float64], *, at: Matrix, brow: float = 0.0) -> None:
@@ -130,11 +131,11 @@ class LipWarp:
         weights = np.append(shape[:6], 0.0).astype(np.float32)
         below = np.asarray(place.seen(self._below, cv2.BORDER_REPLICATE), np.uint8)
         masks = np.uint8(255) - below, below
-        size = self._below.shape[1], self._below.shape[0]
+        grid, size = self._lips.grid, self._below.shape[::-1]
         upper, lower = (
             read(
                 np.dstack([still, mask]),
-                place.moves(backward_map(fields, weights, self._lips.grid, size) - places(*size)),
+                place.moves(backward_map(fields, weights, grid, size) - places(*size)),
                 border=cv2.BORDER_REPLICATE,
             )
             for mask, fields in zip(masks, (self._lips.upper, self._lips.lower), strict=True)
@@ -167,12 +168,20 @@ class LipWarp:
             self.face.mouth_centre[0] - x0 - wide / 2,
             self.face.seam[5, 1] - y0 - self._mouth.seam_row,
         )
-        drawn = _Place(place.box, np.column_stack([place.into[:, :2], place.into[:, 2] - corner]), place.turn)
+        # only where something is open: most of the box is lips and skin
+        left, top, wide_px, tall_px = cv2.boundingRect((gap > SEEN).view(np.uint8))
+        rows, columns = slice(top, top + tall_px), slice(left, left + wide_px)
+        shift = place.into[:, 2] - corner + place.into[:, :2] @ (left, top)
+        drawn = _Place(
+            (left, top, left + wide_px, top + tall_px),
+            np.column_stack([place.into[:, :2], shift]),
+            place.turn,
+        )
         inside = np.asarray(drawn.seen(self._mouth.draw(shape), cv2.BORDER_REPLICATE), np.float32)
-        shadow = cv2.GaussianBlur(upper, (0, 0), self.face.unit * 0.022)
+        shadow = cv2.GaussianBlur(upper, (0, 0), self.face.unit * 0.022)[rows, columns]
         inside *= (1 - 0.75 * np.clip(shadow - 0.02, 0, 1))[..., None]
-        open_part = gap[..., None]
-        out[:] = np.clip(out * (1 - open_part) + inside * open_part, 0, 255).astype(np.uint8)
+        open_part, part = gap[rows, columns, None], out[rows, columns]
+        part[:] = np.clip(part * (1 - open_part) + inside * open_part, 0, 255).astype(np.uint8)
 
 
 def _below(face: Face) -> Plane:
