@@ -89,8 +89,9 @@ def test_every_row_but_the_refused_one_becomes_a_marked_video_of_its_own(site, a
     WebDriverWait(person.driver, VIDEO_S * VIDEOS).until(
         lambda driver: not driver.find_elements(By.CSS_SELECTOR, "table.batch progress")
     )
-    assert person.sees(f"{VIDEOS} of {VIDEOS + 1} ready · 1 without a video")
     rows = person.driver.find_elements(By.CSS_SELECTOR, "table.batch tbody tr")
+    assert not [row.text for row in rows if "Ready" not in row.text and REFUSED not in row.text]
+    assert person.sees(f"{VIDEOS} of {VIDEOS + 1} ready · 1 without a video")
     refused = [row for row in rows if REFUSED in row.text]
     assert [row for row in rows if "Rejected" in row.text] == refused
     assert len(refused) == 1

@@ -83,6 +83,7 @@ class PresentationView:
     doing: str
     pinned: Pinned | None
     taken_over: tuple[int, int] | None
+    changeable: bool
     versions: str
     reasons: tuple[Reason, ...]
     findings: tuple[Finding, ...]
@@ -128,6 +129,7 @@ def view_of(row: Any, *, tenant: str) -> PresentationView:
         doing=_doing(row) if state in OPEN else "",
         pinned=_pinned(row),
         taken_over=taken_over(row),
+        changeable=state == "succeeded" and not row.scene.get("scenes"),  # the studio writes one scene
         versions=str(row.variants.client_id) if row.variants is not None else "",
         reasons=tuple(
             reason_of(code, sentence=ended.message, hint=ended.hint) for code in codes if code not in told

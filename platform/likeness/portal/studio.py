@@ -59,7 +59,7 @@ class StudioView(Page):
         if not client_id:
             return {}
         row = selectors.presentation(client_id, tenant=self.tenant)
-        return {**scene_of(row), "script": row.script, "kind": row.kind}
+        return {**scene_of(row), "script": row.script, "kind": row.kind, "voice": row.voice}
 
     def _last(self) -> dict[str, Any]:
         mine = selectors.presentations(tenant=self.tenant).filter(requester=self.actor.id).first()

@@ -171,7 +171,12 @@ def test_a_finished_video_is_changed_and_the_earlier_one_is_named(sign_in, world
     html = client.get(where).content.decode()
     assert "You are changing “您好。您的余额为¥1,234.56。”" in html
     assert f'name="revises" value="{row.client_id}"' in html
+    assert '<option value="sample-zh" selected>' in html  # another voice would take nothing over
     assert studio_forms.request_of({"revises": row.client_id}).revises == row.client_id
+    scenes = {**row.scene, "scenes": [{"chars": 3}]}
+    several = world.presentation("generating", job=world.job("done"), scene=scenes)
+    html = client.get(reverse("presentation-detail", args=[several.client_id])).content.decode()
+    assert "Change and make again" not in html
     failed = world.presentation("failed")
     html = client.get(reverse("presentation-detail", args=[failed.client_id])).content.decode()
     assert "Change and make again" not in html
