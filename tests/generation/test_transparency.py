@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from generation import formats, transparency
+from generation import formats, sealing, transparency
 from generation.engine.errors import UnreadableMediaError
 from generation.engine.look.matte import Matting
 from generation.engine.media.alpha import AlphaWriter, over, read_covered
@@ -27,7 +27,7 @@ from generation.errors import OutputFormatError
 from generation.marking import Finisher, MarkPlan, drawn, measure_strength
 from generation.presenter.scene import Layout, Plate, Stage, backdrop, plate_size
 from generation.presenter.silhouette import firm
-from generation.soundmark import MARKED, SoundFinisher
+from generation.sealing import Sealed, SealOrder
 from tests.generation.engine.conftest import grace_hopper, weights_dir  # noqa: F401  fixtures
 from tests.generation.engine.media.makers import make_clip
 from tests.generation.test_soundmark import talking
@@ -35,10 +35,9 @@ from watermark import c2pa
 from watermark.credentials import make_chain
 from watermark.errors import ContainerError, VisibleLabelLostError
 from watermark.invisible import Carrier
-from watermark.metadata import AigcLabel
 from watermark.payload import MarkKeys
 from watermark.placement import LabelPlan
-from watermark.readback import check_mark, read_back
+from watermark.readback import check_mark
 from watermark.visible import SEEN_MIN
 
 LAYOUT = Layout(width_px=960, height_px=540, transparent=True)
@@ -49,14 +48,16 @@ NOW = datetime.now(UTC)
 
 @dataclass(frozen=True)
 class Made:
-    """A finished clip, what was drawn, and all that is needed to read it."""
+    """A sealed clip, what was drawn, and all that is needed to read it."""
 
-    path: Path
+    sealed: Sealed
     bare: list[Planes]
     plan: MarkPlan
     carrier: Carrier
-    sound: SoundFinisher
-    label: AigcLabel
+
+    @property
+    def path(self) -> Path:
+        return self.sealed.path
 
 
 @pytest.fixture(scope="module")
@@ -85,21 +86,30 @@ def made(person: Plate, tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("made")
     source = folder / "sound.mp4"
     source.write_bytes(talking(SECONDS))
-    bare = list(frames(person))
-    carrier = Carrier(MarkKeys(bytes(range(32)), "demo"))
+    bare, carrier = list(frames(person)), Carrier(MarkKeys(bytes(range(32)), "demo"))
     few = [copied(bare[at]) for at in (0, 25, 50, 75)]
     plan = measure_strength(few, size_px=(960, 540), carrier=carrier, label=PLAN)
-    sound, label = (
-        SoundFinisher(carrier.keys, plan.mark_id),
-        AigcLabel("1", "0011" + "0" * 18 + "1LKNS", "p-1"),
-    )
-    chunks = [folder / "0.webm", folder / "1.webm"]
-    finish = Finisher(plan, carrier)
+    chunks = (folder / "0.webm", folder / "1.webm")
     for at, path in enumerate(chunks):
+        finish = Finisher(plan, carrier)
         write(path, source, bare, range(50 * at, 50 * at + 50), finish)
-    tags = {"AIGC": label.to_json()}
-    join(chunks, audio_from=source, out=folder / "out.webm", metadata=tags, sound_filter=sound)
-    return Made(folder / "out.webm", bare, plan, carrier, sound, label)
+        finish.write_track(path)
+    order = SealOrder(
+        chunks=chunks,
+        footage=source,
+        info=probe(source),
+        marks=plan,
+        carrier=carrier,
+        produce_id="0b" * 16,
+        credit_code="0" * 18,
+        statement=c2pa.ConsentStatement("con_1", "likeness.local/audit", 41, "ab" * 32, "likeness.admit/1"),
+        identity_commitment="1" * 64,
+        driving_commitment="2" * 64,
+        chain=make_chain("Bank", NOW),
+        when=NOW,
+        container="webm",
+    )
+    return Made(sealing.seal(order, folder=folder / "sealed"), bare, plan, carrier)
 
 
 def copied(planes: Planes) -> Planes:
@@ -206,25 +216,14 @@ def test_the_cover_of_a_real_person_comes_back(made: Made) -> None:
     assert np.mean(errors) <= 0.02
 
 
-def test_every_mark_is_read_back_from_the_signed_file(made: Made, tmp_path: Path) -> None:
-    chain, signed, label = make_chain("Bank", NOW), tmp_path / "signed.webm", drawn(made.plan)
-    statement = c2pa.ConsentStatement("con_1", "likeness.local/audit", 41, "ab" * 32, "likeness.admit/1")
-    manifest = c2pa.ManifestInput("p-1.webm", made.plan.mark_id, statement, NOW)
-    store = c2pa.sign(made.path, signed, manifest, chain.signer())
-    found = read_back(
-        signed,
-        carriers=[made.carrier],
-        mark_id=made.plan.mark_id,
-        aigc_json=made.label.to_json(),
-        anchors_pem=chain.root_pem,
-        visible=label,
-        store=store,
-    )
-    assert found.mark.z > 6
-    assert min(found.visible) >= SEEN_MIN
-    assert made.sound.read_back(signed).state == MARKED
+def test_the_sealed_file_gives_every_mark(made: Made) -> None:
+    sealed = made.sealed
+    assert (sealed.mime, sealed.credential, made.path.suffix) == ("video/webm", "beside", ".webm")
+    assert set(sealed.marks) == {"visible", "invisible", "sound", "aigc", "c2pa"}
+    assert sealed.mark_z > 6
+    label = drawn(made.plan)
     assert label is not None
-    assert min(transparency.check_label(signed, label, duration_s=SECONDS)) >= SEEN_MIN
+    assert min(transparency.check_label(made.path, label, duration_s=SECONDS)) >= SEEN_MIN
 
 
 @pytest.mark.parametrize("level", [transparency.BLACK, transparency.WHITE])
