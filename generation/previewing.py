@@ -11,9 +11,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import secrets
 import time
 import uuid
 import wave
@@ -25,36 +23,15 @@ from threading import Lock
 import cv2
 import numpy as np
 from django.conf import settings
-from django.db import transaction
-from django.utils import timezone
 
-from audit import services as audit
-from audit.events import Actor, GateDecided
+from audit.events import Actor
 from consent import selectors as consents
 from consent.answers import PerformerTemplate
-from consent.licence import Use
-from generation import (
-    backdrops,
-    composing,
-    counting,
-    loaded,
-    looks,
-    presenting,
-    speaking,
-    staging,
-    templating,
-)
+from generation import loaded, looks, presenting, previewable, speaking, staging
 from generation.engine.media.colour import from_planes, to_planes
 from generation.engine.media.image import decode_image, encode_png
 from generation.engine.types import Image
-from generation.errors import (
-    PresentInvalidError,
-    PreviewLimitError,
-    RefusedError,
-    RoleError,
-)
-from generation.gate import text as gate
-from generation.gate.reasons import hint
+from generation.errors import PresentInvalidError, PreviewLimitError, RefusedError
 from generation.presenter.errors import PlateRejectedError
 from generation.presenter.line import FPS, Spoken, make_plate, speak
 from generation.presenter.line import perform as articulate
@@ -64,9 +41,9 @@ from generation.presenter.scene import Layout, Plate, Stage, backdrop
 from generation.presenter.script import Script
 from generation.presenter.visemes import opening
 from generation.presenter.voices import Source, voice_for
-from generation.presenting import OPERATION, PresentRequest, Reviewed
+from generation.presenting import PresentRequest
+from generation.previewable import Admitted
 from generation.sealing import APPLICATION
-from generation.templating import Pinned
 from watermark.metadata import AigcLabel, SourceType, embed_label
 from watermark.visible import DEFAULT_TEXT, Label, Look, Place
 
@@ -111,9 +88,10 @@ def see(request: PresentRequest, *, by: Actor) -> bytes:
     """
     admitted = _admitted(request, by=by)
     layout = looks.layout_of(admitted.request, admitted.pinned, tenant=by.tenant)
-    release = _release(request, admitted.use, tenant=by.tenant)
+    with _forgetting(request.performer_id):
+        release = previewable.release(request, admitted.use, tenant=by.tenant)
     with _alone():
-        _require_released(admitted, by=by)
+        previewable.require_released(admitted, by=by)
         ready = _ready(request, layout, release, by=by)
         small = replace(layout, width_px=ready.layout.width_px, height_px=ready.layout.height_px)
         scene = looks.scene_of(admitted.request, admitted.pinned, small, tenant=by.tenant)
@@ -134,88 +112,19 @@ def labelled(picture: Image) -> Image:
     return from_planes(planes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Admitted:
-    """A request that the gate lets be previewed, with its template's values and look."""
-
-    request: PresentRequest
-    pinned: Pinned | None
-    reviewed: Reviewed
-    use: Use
+def _admitted(request: PresentRequest, *, by: Actor) -> Admitted:
+    with _forgetting(request.performer_id):
+        return previewable.admitted(request, by=by)
 
 
-def _admitted(request: PresentRequest, *, by: Actor) -> _Admitted:
-    if not by.has("requester"):
-        raise RoleError("Only a requester may preview a presentation.")
-    counting.count_preview(by)
-    request, pinned = presenting.in_template(request, tenant=by.tenant, pin=templating.pin_to_look)
-    reviewed = presenting.review(request)
-    composing.require_backgrounds(request, tenant=by.tenant)
-    composing.recording_of(request, tenant=by.tenant)
-    presenting.require_people(request, tenant=by.tenant)
-    reasons = presenting.reasons_against(request, reviewed, tenant=by.tenant)
-    if pinned is not None:
-        reasons = tuple(dict.fromkeys((*templating.reasons_against(pinned, tenant=by.tenant), *reasons)))
-    if reasons:
-        _forget(request.performer_id)
-        _record(request, reasons=reasons, by=by)
-        raise _refused(reasons)
-    use = Use(
-        operation=OPERATION,
-        purpose=request.purpose,
-        channel=request.channel,
-        territory=request.territory,
-        language=request.language,
-        seconds=reviewed.seconds,
-        product=request.product,
-    )
-    return _Admitted(request, pinned, reviewed, use)
-
-
-def _require_released(admitted: _Admitted, *, by: Actor) -> None:
-    """Make sure that nobody is on the pictures around the person who has not agreed to it."""
-    shown = looks.pictures_of(admitted.request, admitted.pinned, tenant=by.tenant)
-    if shown and (found := backdrops.judge(shown, tenant=by.tenant, use=admitted.use).reasons):
-        _record(admitted.request, reasons=found, by=by)
-        raise _refused(found)
-
-
-@transaction.atomic
-def _record(request: PresentRequest, *, by: Actor, reasons: tuple[str, ...] = (), consent: str = "") -> None:
-    """Write a decision on a preview; nothing is kept of it, so its script is under a nonce nobody has."""
-    digest = hashlib.sha256(composing.written(request).encode("utf-8", "surrogatepass")).hexdigest()
-    event = GateDecided(
-        job=uuid.uuid4().hex,
-        stage="preview",
-        decision="refuse" if reasons else "admit",
-        reasons=reasons,
-        rule=reasons[0] if reasons else "",
-        policy=presenting.POLICY,
-        policy_version=presenting.POLICY_VERSION + gate.built_in().version,
-        identity=request.performer_id if consent else request.identity_id,
-        consents=(consent,) if consent else (),
-        script=_nonced(digest),
-    )
-    audit.append(event, actor=by)
-
-
-def _nonced(digest: str) -> str:
-    """A commitment to words that nobody can link: a preview is kept nowhere."""
-    return hashlib.sha256(f"{secrets.token_hex(16)}:script:{digest}".encode()).hexdigest()
-
-
-def _release(request: PresentRequest, use: Use, *, tenant: str) -> PerformerTemplate:
-    people = consents.performers(tenant=tenant, use=use, now=timezone.now())
-    found = next((each for each in people if each.identity_id == request.performer_id), None)
-    if found is None:  # it went between the check and here
-        _forget(request.performer_id)
-        raise _refused(("performer.no_release",))
-    return found
-
-
-def _refused(reasons: tuple[str, ...]) -> RefusedError:
-    message = f"No preview: {', '.join(reasons)}."
-    return RefusedError(message, job="", code=reasons[0], reasons=reasons, hint=hint(reasons[0]))
+@contextmanager
+def _forgetting(performer: str) -> Iterator[None]:
+    """Drop what is remembered of a performer when something stands against a preview."""
+    try:
+        yield
+    except RefusedError:
+        _forget(performer)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +178,7 @@ def _ready(request: PresentRequest, layout: Layout, release: PerformerTemplate, 
     if key in _plates:
         return _plates[key]
     data = consents.open_portrait(source.portrait_id, tenant=by.tenant, purpose_consent=release.consent_id)
-    _record(request, by=by, consent=release.consent_id)
+    previewable.record(request, by=by, consent=release.consent_id)
     plate, drawn = _plate(decode_image(data), layout)
     _plates[key] = _Ready(plate, Puppet(plate.picture, plate.mesh), drawn, now + PLATE_S)
     while len(_plates) > PLATES:
@@ -323,13 +232,13 @@ def _opening(script: Script, *, seconds: int) -> Script:
     return replace(script, segments=tuple(first))
 
 
-def _speak(script: Script, admitted: _Admitted, *, by: Actor) -> Spoken:
+def _speak(script: Script, admitted: Admitted, *, by: Actor) -> Spoken:
     """What a preview says; of a recording, how it will move, in a voice that nobody hears."""
     voice = admitted.reviewed.voice
     if voice.engine == Source.RECORDED:
         voice = voice_for("", language=script.language)
         return speak(script, engine=speaking.speech_engine(), voice=voice.voice)
-    departure = speaking.Departure(uuid.uuid4().hex, _nonced(script.sha256), by, script, voice.id)
+    departure = speaking.Departure(uuid.uuid4().hex, previewable.nonced(script.sha256), by, script, voice.id)
     return speak(script, engine=speaking.speech_engine(departure), voice=voice.voice)
 
 
