@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from generation.engine.faces.topology import INNER_LIP, Triangles
+from generation.engine.faces.topology import EYES, INNER_LIP, Triangles
 from generation.engine.swap import cover, openings, still
 from generation.engine.swap.blend import mix, multiband
 from generation.engine.swap.colour import detail_share, match_colour, match_grain, match_sharpness
@@ -60,18 +60,20 @@ class _Manner:
     """How a face is laid over another.
 
     ``width``: of the face at the working size; ``kept``: openings whose inside stays the target's; ``edge``:
-    face widths that the mask is drawn in by.
+    face widths that the mask is drawn in by; ``eyes``: how much of their own light the portrait's eyes keep:
+    matched like skin, a pupil turns grey.
     """
 
     width: float
     levels: int
     edge: float
     kept: tuple[tuple[int, ...], ...]
+    eyes: float
     texture: Callable[[Floats, Floats, npt.NDArray[np.bool_]], Floats]
 
 
-_CLIP = _Manner(160.0, 3, 0.05, openings.OPENINGS, match_sharpness)
-_STILL = _Manner(400.0, 4, 0.035, (INNER_LIP,), match_grain)
+_CLIP = _Manner(160.0, 3, 0.05, openings.OPENINGS, 0.0, match_sharpness)
+_STILL = _Manner(400.0, 4, 0.035, (INNER_LIP,), 0.6, match_grain)
 
 
 class MeshSwapper:
@@ -151,6 +153,9 @@ class MeshSwapper:
             _relight(front_small, back_small, skin, face_width(local)), back_small, skin
         )
         own = openings.openings_mask(shape, roi.to_work(target), face_width(local), rings=manner.kept)
+        if manner.eyes > 0:
+            eyes = openings.openings_mask(shape, roi.to_work(target), face_width(local), rings=EYES)
+            own = np.maximum(own, manner.eyes * eyes).astype(np.float32)
         finished = mix(front_small, finished, own)
         mask *= strength
         change = multiband(finished, back_small, mask, levels=manner.levels) - back_small

@@ -136,3 +136,21 @@ def test_lips_that_nearly_touch_are_shut_and_open_ones_are_not(
     assert are_shut(shut)
     assert (shut[rest] == grace_marks.mesh[rest]).all()
     assert not are_shut(shut_lips(astronaut_marks.mesh))
+
+
+def test_pupils_stay_dark(models: FaceModels, astronaut: Image, grace_hopper: Image) -> None:
+    own, target = (
+        models.landmarks.settle(each, models.detector.detect(each)[0]).mesh
+        for each in (grace_hopper, astronaut)
+    )
+    made = astronaut.copy()
+    MeshSwapper(grace_hopper, own, models.triangles).swap_still(made, target)
+    for lids in ((159, 145), (386, 374)):
+        darkest = [
+            picture[int(y) - 3 : int(y) + 4, int(x) - 4 : int(x) + 5].max(2).min()
+            for picture, (x, y) in (
+                (grace_hopper, own[list(lids), :2].mean(0)),
+                (made, target[list(lids), :2].mean(0)),
+            )
+        ]
+        assert darkest[1] < darkest[0] + 40
