@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -73,13 +74,9 @@ def read_frames(
 def read_planes(
     path: Path, info: MediaInfo, span: ChunkSpan, *, limits: MediaLimits = LIMITS
 ) -> Generator[Planes]:
-    """The frames of ``span`` as the encoder takes them, none of them warm, only to be read.
+    """The frames of ``span`` as the encoder takes them, none of them warm, only to be read; errors as above.
 
-    A frame that is stored so is neither converted nor copied: half the work of ``read_frames``. One thread
-    decodes: two cost a third more of the processor at 1080p.
-
-    Raises:
-        UnreadableMediaError, UnsupportedMediaError: as ``read_frames``.
+    What is stored so is neither converted nor copied. One thread decodes: two cost a third more at 1080p.
     """
     if info.still:
         for frame in read_frames(path, info, span, limits=limits):
@@ -140,13 +137,14 @@ def _chosen(
     opened: av.container.InputContainer, stream: VideoStream, info: MediaInfo, times_s: Sequence[float]
 ) -> Iterator[tuple[int, int, VideoFrame]]:
     """Number, time and frame for each time; jumps to the keyframe before it where that is ahead."""
+    if len(times_s) == 1 and (found := _alone(opened, stream, info, times_s[0])) is not None:
+        yield found
+        return
     shown: Iterator[tuple[int, VideoFrame]] = iter(())
     at: tuple[int, int, VideoFrame] | None = None
     given = -1
     for time_s in times_s:
-        wanted = info.start_pts + round(Fraction(time_s) / info.time_base)
-        before = [k for k in info.keyframes if k.pts <= wanted]
-        start = before[-1] if before else Keyframe(info.start_pts, 0)
+        wanted, start = _place(info, time_s)
         if at is None or start.pts > at[1]:
             opened.seek(start.pts, stream=stream)
             shown = _shown(opened, stream, info, start.pts)
@@ -161,6 +159,41 @@ def _chosen(
         if at[0] > given:
             given = at[0]
             yield at
+
+
+def _alone(
+    opened: av.container.InputContainer, stream: VideoStream, info: MediaInfo, time_s: float
+) -> tuple[int, int, VideoFrame] | None:
+    """The same for one time, if packets tell it; before it only what others refer to is decoded."""
+    wanted, start = _place(info, time_s)
+    opened.seek(start.pts, stream=stream)
+    times: list[int] = []
+    found: int | None = None
+    for packet in opened.demux(stream):
+        if not packet.size or (found is not None and packet.dts is not None and packet.dts > found):
+            break
+        if packet.pts is None:
+            return None
+        times.append(packet.pts)
+        if packet.pts >= wanted and not packet.is_discard:
+            found = packet.pts if found is None else min(found, packet.pts)
+    context: Any = stream.codec_context
+    opened.seek(start.pts, stream=stream)
+    for packet in opened.demux(stream) if found is not None else ():
+        context.skip_frame = "DEFAULT" if packet.pts == found else "NONREF"
+        for frame in packet.decode():
+            if frame.pts == found and found is not None and not frame.interlaced_frame:
+                _check(frame, info)
+                return start.first_frame + sum(start.pts <= time < found for time in times), found, frame
+    context.skip_frame = "DEFAULT"
+    return None
+
+
+def _place(info: MediaInfo, time_s: float) -> tuple[int, Keyframe]:
+    """A time in the file's time base, and the keyframe from which it is reached."""
+    wanted = info.start_pts + round(Fraction(time_s) / info.time_base)
+    before = [k for k in info.keyframes if k.pts <= wanted]
+    return wanted, before[-1] if before else Keyframe(info.start_pts, 0)
 
 
 def _next(shown: Iterator[tuple[int, VideoFrame]], index: int) -> tuple[int, int, VideoFrame] | None:

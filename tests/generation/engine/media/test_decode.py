@@ -248,3 +248,28 @@ def test_planes_that_break_off_are_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(UnreadableMediaError, match="missing"):
         list(read_planes(path, info, span))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {"x264-params": "bframes=3:b-adapt=0:b-pyramid=none:scenecut=0"}),
+        ("a.mp4", {"x264-params": "bframes=5:b-adapt=0:b-pyramid=normal:scenecut=0"}),
+        ("a.mkv", OPEN_GOP),
+        ("a.mp4", {"x264-params": "interlaced=1"}),
+    ],
+)
+def test_one_time_alone_gives_the_same_frame_as_all(
+    tmp_path: Path, name: str, options: dict[str, str]
+) -> None:
+    path = make_clip(tmp_path / name, frames=40, gop=15, options=options)
+    info = probe(path)
+    all_of_them = frames_of(path)
+
+    for wanted in (0, 1, 2, 13, 14, 15, 16, 29, 38, 39):
+        (found,) = frames_at(path, info, [all_of_them[wanted].time_s - 0.01])
+        assert (found.index, found.pts) == (wanted, all_of_them[wanted].pts)
+        assert np.array_equal(found.picture, all_of_them[wanted].picture)
+
+    (last,) = frames_at(path, info, [99.0])
+    assert last.index == 39
