@@ -39,14 +39,22 @@ class Cutout:
     Pictures are (h, w, 3) uint8 BGR, all of one size; ``own`` has the person's colours at the matte's edge.
     """
 
-    def __init__(self, own: Image, alpha: Alpha, *, moving: Sequence[Rectangle], left: int = 0) -> None:
-        """``left``: columns of ``own`` before the picture's first."""
+    def __init__(
+        self,
+        own: Image,
+        alpha: Alpha,
+        *,
+        moving: Sequence[Rectangle],
+        left: int = 0,
+        sure: float = SURE,
+    ) -> None:
+        """``left``: columns of ``own`` before the picture's; ``sure``: from this cover on pixels move."""
         height, width = alpha.shape
         self._left = left
         even = ((0, height % 2), (0, width % 2))
         self._now = np.pad(own, (*even, (0, 0)), "edge")
         cover = np.pad(np.round(alpha * 255).astype(np.uint8), even, "edge")
-        self._sure = (cover >= SURE * 255).astype(np.uint8)
+        self._sure = (cover >= sure * 255).astype(np.uint8)
         # four channels: OpenCV turns them faster than two, three, or twice one
         self._whole = np.zeros((*cover.shape, 4), np.uint8)
         self._whole[..., COVER] = cover

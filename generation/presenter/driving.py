@@ -12,7 +12,7 @@ import numpy.typing as npt
 from generation.engine.types import Planes
 from generation.presenter.motion import Motion
 from generation.presenter.puppet.puppet import Puppet
-from generation.presenter.scene import Layout, Plate, Stage, backdrop
+from generation.presenter.scene import Layout, Plate, Stage, backdrop, own_colours
 from generation.presenter.subtitles import Cue
 from generation.presenter.visemes import Curves
 
@@ -59,9 +59,10 @@ class PuppetEngine:
 
     def frames(self, plate: Plate, layout: Layout, performance: Performance, *, fps: int) -> Iterator[Planes]:
         """See ``DrivingEngine``."""
-        puppet = Puppet(plate.picture, plate.mesh, smile=plate.smile)
+        own = own_colours(plate)
+        puppet = Puppet(own, plate.mesh, smile=plate.smile)
         stage = Stage(
-            plate, layout, backdrop(layout, self._background), performance.cues, moving=puppet.moving
+            plate, layout, backdrop(layout, self._background), performance.cues, moving=puppet.moving, own=own
         )
         moved = performance.motion
         for at, shape in enumerate(performance.shapes):

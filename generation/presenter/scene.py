@@ -83,6 +83,15 @@ def backdrop(layout: Layout, picture: Image | None = None) -> Image:
     return np.asarray(np.clip(flat + noise[..., None] + 0.5, 0, 255), np.uint8)
 
 
+def own_colours(plate: Plate) -> Image:
+    """(h, w, 3) uint8: the portrait with the person's colours run out over the edge into the background.
+
+    What is driven moves pixels across the edge of the matte: none of them may be of the old background.
+    """
+    own = foreground(plate.picture, plate.alpha)
+    return np.where(plate.alpha[..., None] < SURE, own, plate.picture)
+
+
 class Stage:
     """Draws frames of one layout; keeps buffers, so it is not thread-safe."""
 
@@ -94,16 +103,19 @@ class Stage:
         found: Sequence[Cue] = (),
         *,
         moving: Sequence[Rectangle] | None = None,
+        own: Image | None = None,
     ) -> None:
-        """``moving``: the parts of the plate that change from frame to frame; all of it when not given."""
+        """``moving``: the parts of the plate that change from frame to frame; all of it when not given.
+
+        ``own``: the plate's ``own_colours``, if they are what is driven: then the edge moves with the rest.
+        """
         if behind.shape != (layout.height_px, layout.width_px, 3):
             raise SceneError("The background has another size than the frame.")
         height, width = plate.picture.shape[:2]
-        own = foreground(plate.picture, plate.alpha)
-        own = np.where(plate.alpha[..., None] < SURE, own, plate.picture)
-        own, alpha, grown = completed(own, plate.alpha)
+        sure = SURE if own is None else 0.0
+        own, alpha, grown = completed(own_colours(plate) if own is None else own, plate.alpha)
         parts = [(0, 0, width, height)] if moving is None else moving
-        self._cutout = Cutout(own, alpha, left=grown, moving=parts)
+        self._cutout = Cutout(own, alpha, left=grown, moving=parts, sure=sure)
         self._box = _box(plate.picture, layout, grown)
         self._behind = self._beneath(layout) if layout.transparent else to_planes(behind)
         self._scale = layout.height_px / 1080

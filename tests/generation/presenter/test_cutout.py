@@ -4,9 +4,15 @@ import cv2
 import numpy as np
 import pytest
 
+from generation.engine.faces.topology import OVAL
 from generation.engine.look.matte import foreground
-from generation.engine.media.colour import to_planes
+from generation.engine.media.colour import from_planes, to_planes
 from generation.presenter.cutout import Cutout
+from generation.presenter.driving import Performance, PuppetEngine
+from generation.presenter.motion import Motion
+from generation.presenter.scene import Layout, Plate
+from generation.presenter.visemes import TARGETS
+from tests.generation.presenter.conftest import Portrait
 
 
 def figure() -> np.ndarray:
@@ -54,3 +60,21 @@ def test_an_edge_takes_the_persons_colour_from_inside() -> None:
     assert np.abs(picture[540, half] - skin).max() > 60
     sure = alpha[540] == 1
     assert (found[540, sure] == picture[540, sure]).all()
+
+
+def test_a_driven_face_brings_nothing_of_its_old_background_along(closed: Portrait) -> None:
+    height, width = closed.picture.shape[:2]
+    cover = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(cover, [np.round(closed.mesh[list(OVAL), :2]).astype(np.int32)], 255, cv2.LINE_AA)
+    alpha = cv2.GaussianBlur(cover, (0, 0), 1.0).astype(np.float32) / 255
+    green = np.array([0, 255, 0], np.float32)
+    picture = (green + (closed.picture - green) * alpha[..., None] + 0.5).astype(np.uint8)
+    plate = Plate(picture, np.asarray(alpha, np.float32), closed.mesh)
+    layout = Layout(width_px=720, height_px=720, colour=(150, 110, 60))
+    shapes = np.stack([TARGETS[0], TARGETS[7], TARGETS[2]])
+    still = np.zeros(3)
+    performance = Performance(shapes, Motion(still, np.zeros((3, 2)), still, still, np.zeros((3, 2))))
+
+    for planes in PuppetEngine().frames(plate, layout, performance, fps=25):
+        blue, shown, red = (from_planes(planes)[..., channel].astype(int) for channel in range(3))
+        assert (shown - np.maximum(blue, red)).max() < 25
