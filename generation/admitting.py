@@ -212,7 +212,7 @@ def _plan(job: Job) -> _Plan:
     if performed and (reuse := reusing.reuse_for(job, requirement)) is not None:
         return _Plan(requirement, reuse.marks, reuse.spans, reuse.earlier)
     marks = planner.marks(
-        job.media,
+        performances.pictures(job.media, info, planner.sample_times(info)),
         info,
         carrier=loaded.carrier(job.tenant),
         requirement=requirement,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from generation import performances
 from generation.engine.chunk import PipelineSettings
 from generation.engine.media.chunks import ChunkSpan, plan_chunks
 from generation.engine.media.colour import to_planes
 from generation.engine.media.encode import STILL_SCENE, EncodeSettings
 from generation.engine.media.info import MediaInfo
-from generation.engine.types import Planes
+from generation.engine.types import Image
 from generation.marking import MarkPlan, measure_strength
-from generation.models import Media
 from watermark import placement
 from watermark.invisible import Carrier
 from watermark.placement import Box
@@ -35,14 +33,14 @@ def spans(info: MediaInfo) -> list[ChunkSpan]:
 
 
 def marks(
-    media: Media,
+    pictures: Iterable[Image],
     info: MediaInfo,
     *,
     carrier: Carrier,
     requirement: Requirement,
     faces: Sequence[Sequence[Box]] = (),
 ) -> MarkPlan:
-    """A fresh mark id, the strength that suits a few frames of this clip, and a place for its label.
+    """A fresh mark id, the strength that suits these pictures of a clip, and a place for its label.
 
     ``faces``: boxes in pixels of the output, for each frame that was looked at; no label goes over one.
 
@@ -50,7 +48,7 @@ def marks(
         MediaError: the clip breaks off.
         WatermarkError: the picture's size or shape cannot carry the marks, or faces leave no place.
     """
-    planes = _few_planes(media, info)
+    planes = [to_planes(picture) for picture in pictures]
     label = None
     if Mark.VISIBLE in requirement.marks:
         label = placement.place(
@@ -71,7 +69,6 @@ def pipeline_settings(mode: str, *, performed: bool = False) -> PipelineSettings
     return PipelineSettings(encode=encode)
 
 
-def _few_planes(media: Media, info: MediaInfo) -> list[Planes]:
-    """Up to five pictures, spread over the clip."""
-    times_s = [info.duration_s * i / (STRENGTH_FRAMES - 1) for i in range(STRENGTH_FRAMES)]
-    return [to_planes(picture) for picture in performances.pictures(media, info, times_s)]
+def sample_times(info: MediaInfo) -> list[float]:
+    """Seconds of the few pictures that marks are planned by, spread over the clip."""
+    return [info.duration_s * i / (STRENGTH_FRAMES - 1) for i in range(STRENGTH_FRAMES)]

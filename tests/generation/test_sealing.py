@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +17,11 @@ from generation import formats, planner, sealing
 from generation.engine.errors import MediaError
 from generation.engine.media.chunks import whole
 from generation.engine.media.colour import to_planes
-from generation.engine.media.decode import read_frames
+from generation.engine.media.decode import frames_at, read_frames
 from generation.engine.media.encode import EncodeSettings, open_writer
 from generation.engine.media.info import MediaInfo, MediaLimits
 from generation.engine.media.probe import probe
+from generation.engine.types import Image
 from generation.errors import OutputFormatError, SealError
 from generation.marking import Finisher, MarkPlan, drawn, unpacked
 from generation.sealing import SealOrder
@@ -46,6 +48,11 @@ from watermark.visible import SEEN_MIN
 NOW = datetime.now(UTC)
 OTHERS = AigcLabel("1", "0011" + "0" * 18 + "1OTHR", "theirs-1").to_json()
 LAW = profiles.require(profiles.CN, Output(Nature.MODIFIED, sound=True))
+
+
+def shown(path: Path, info: MediaInfo) -> Iterator[Image]:
+    """What marks are planned by."""
+    return (frame.picture for frame in frames_at(path, info, planner.sample_times(info)))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +85,7 @@ def render(path: Path, info: MediaInfo, out: Path, finish: object) -> None:
 @pytest.fixture
 def order(tmp_path: Path, footage: tuple[Path, MediaInfo], carrier: Carrier, chain: object) -> SealOrder:
     path, info = footage
-    plan = planner.marks(path, info, carrier=carrier, requirement=LAW)
+    plan = planner.marks(shown(path, info), info, carrier=carrier, requirement=LAW)
     chunk = tmp_path / "00000-1.mp4"
     finish = Finisher(plan, carrier)
     render(path, info, chunk, finish)
@@ -245,7 +252,7 @@ def test_the_mark_has_one_strength_for_all_chunks(order: SealOrder, carrier: Car
 
 def test_two_plans_have_two_ids(footage: tuple[Path, MediaInfo], carrier: Carrier) -> None:
     path, info = footage
-    ids = {planner.marks(path, info, carrier=carrier, requirement=LAW).mark_id for _ in range(3)}
+    ids = {planner.marks(shown(path, info), info, carrier=carrier, requirement=LAW).mark_id for _ in range(3)}
     assert len(ids) == 3
 
 
@@ -259,14 +266,14 @@ def test_a_picture_that_cannot_carry_the_mark_is_refused_at_planning(
     path.write_bytes(encode_clip(frames, sound=False))
     info = probe(path, MediaLimits())
     with pytest.raises(UnsupportedFrameError):
-        planner.marks(path, info, carrier=carrier, requirement=LAW)
+        planner.marks(shown(path, info), info, carrier=carrier, requirement=LAW)
 
 
 def test_a_picture_is_sealed_as_png(tmp_path: Path, carrier: Carrier, order: SealOrder) -> None:
     path = tmp_path / "footage.png"
     path.write_bytes(fakes.portrait(fakes.GREEN))
     info = probe(path, MediaLimits())
-    plan = planner.marks(path, info, carrier=carrier, requirement=LAW)
+    plan = planner.marks(shown(path, info), info, carrier=carrier, requirement=LAW)
     chunk, finish = tmp_path / "00000-1.png", Finisher(plan, carrier)
     render(path, info, chunk, finish)
     finish.write_track(chunk)
@@ -305,7 +312,7 @@ def test_a_picture_is_sealed_as_jpeg(tmp_path: Path, carrier: Carrier, order: Se
     path = tmp_path / "footage.png"
     path.write_bytes(fakes.portrait(fakes.GREEN))
     info = probe(path, MediaLimits())
-    plan = planner.marks(path, info, carrier=carrier, requirement=LAW)
+    plan = planner.marks(shown(path, info), info, carrier=carrier, requirement=LAW)
     chunk, finish = tmp_path / "00000-1.png", Finisher(plan, carrier)
     render(path, info, chunk, finish)
     finish.write_track(chunk)
