@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from generation.presenter import loudness
 from generation.presenter.loudness import TARGET_LUFS, integrated, normalised, true_peak_db
 
 
@@ -79,3 +80,15 @@ def test_another_meter_reads_the_same(tmp_path: Path) -> None:
     theirs = float(re.findall(r"I:\s+(-?[\d.]+) LUFS", done.stderr)[-1])
 
     assert integrated(octets(level) / 32768, rate=22_050) == pytest.approx(theirs, abs=0.2)
+
+
+def test_working_in_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(4)
+    pcm = (chance.normal(0, 3000, 22_050) * np.sin(np.arange(22_050) / 3000)).astype(np.int16)
+    whole, told = normalised(pcm, rate=22_050)
+
+    monkeypatch.setattr(loudness, "BLOCK", 777)
+    parts, again = normalised(pcm, rate=22_050)
+
+    np.testing.assert_array_equal(parts, whole)
+    assert again == told
