@@ -85,6 +85,7 @@ def test_another_meter_reads_the_same(tmp_path: Path) -> None:
 def test_working_in_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     chance = np.random.default_rng(4)
     pcm = (chance.normal(0, 3000, 22_050) * np.sin(np.arange(22_050) / 3000)).astype(np.int16)
+    pcm[776:778] = 20_000  # the highest value is between two blocks
     whole, told = normalised(pcm, rate=22_050)
 
     monkeypatch.setattr(loudness, "BLOCK", 777)
