@@ -199,6 +199,18 @@ def test_the_loop_is_cut_where_the_head_comes_back_with_the_same_speed(closed: P
     assert steps(around).max() <= steps(meshes).max() * 1.05
 
 
+def test_a_seam_s_distance_is_that_of_all_frames_of_the_fade(closed: Portrait) -> None:
+    walk = np.cumsum(np.random.default_rng(3).normal(0, 0.4, (FRAMES, 2)), axis=0)
+    meshes = np.repeat(closed.mesh[None], FRAMES, 0)
+    meshes[:, :, :2] += walk[:, None].astype(np.float32)
+
+    seam = find_seam(study_of(meshes), fps=FPS)
+
+    leads = [walk[end - FADE : end] for end in (seam.first, seam.last)]
+    expected = np.sqrt(((leads[0] - leads[1]) ** 2).sum(1).mean()) / unit_of(closed.mesh)
+    assert seam.distance == pytest.approx(expected, rel=0.02)
+
+
 def test_a_worse_seam_is_spread_over_the_fade(closed: Portrait) -> None:
     meshes = swaying(closed.mesh, FRAMES, period_s=9.0, drift_px=0.5)
 

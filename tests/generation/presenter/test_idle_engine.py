@@ -170,6 +170,21 @@ def test_mouths_open_and_close_all_over_the_loop(filmed: Filmed, models: FaceMod
         assert max(seen[1:]) <= 0.04
 
 
+def test_the_mouth_goes_where_the_head_has_gone(filmed: Filmed) -> None:
+    layout = Layout(width_px=filmed.loop.size_px[0], height_px=filmed.loop.size_px[1])
+    meshes = filmed.loop.meshes
+    at = int(np.abs(meshes[:, 13, 0] - meshes[0, 13, 0]).argmax())
+    assert abs(meshes[at, 13, 0] - meshes[0, 13, 0]) > 4
+    wanted = filmed.pictures[at].copy()
+    LipWarp(filmed.pictures[0], meshes[0]).draw(wanted, OPEN, at=onto(meshes[at], meshes[0]))
+
+    found = drawn(filmed.engine(first=at), performed([OPEN]), layout)[0]
+
+    x, y = meshes[at, 13, :2].astype(int)
+    part = np.s_[y - 20 : y + 50, x - 40 : x + 40]
+    assert change(found[part], wanted[part]) < 3  # chroma is halved on the way
+
+
 def test_on_its_own_reference_it_draws_what_the_puppet_draws(filmed: Filmed) -> None:
     still, mesh = filmed.pictures[0], filmed.loop.meshes[0]
     puppet = Puppet(still, mesh)

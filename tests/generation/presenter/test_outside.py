@@ -297,14 +297,16 @@ def test_an_engine_that_does_not_deliver_is_refused_before_its_first_frame(case:
 
 def test_a_video_that_breaks_off_is_found_before_its_first_frame(server: Server) -> None:
     def broken(server: Server, handler: BaseHTTPRequestHandler, _body: dict[str, Any]) -> None:
-        whole = bytearray(base64.b64decode(server.submitted[-1]["video_url"].partition(",")[2]))
-        data = whole.index(b"mdat") + 4
-        whole[data + 600 :] = bytes(len(whole) - data - 600)
+        chance = np.random.default_rng(0)
+        noise = (chance.integers(0, 255, (240, 320, 3)).astype(np.uint8) for _ in range(FRAMES))
+        whole = bytearray(write_clip(server.folder / "noise.mp4", noise).read_bytes())
+        begins, ends = whole.index(b"mdat") + 4, whole.index(b"moov") - 4
+        whole[(begins + ends) // 2 : ends] = bytes(ends - (begins + ends) // 2)
         send(handler, bytes(whole))
 
     server.result = broken
 
-    with pytest.raises(DrivingMismatchError):
+    with pytest.raises(DrivingMismatchError, match="cannot be read"):
         next(engine(server).frames(PLATE, LAYOUT, performed(), fps=FPS))
 
 
