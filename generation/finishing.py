@@ -23,6 +23,7 @@ from generation import (
     labelling,
     loaded,
     performances,
+    planner,
     prints,
     remarking,
     sealing,
@@ -242,6 +243,7 @@ def report_of(job: Job) -> dict[str, Any]:
     total[remarking.READABLE] = True  # what could not be read back does not come here
     total["attempts"] = max(chunk.attempts for chunk in chunks) + total[remarking.RETRIES]
     total["reused"] = _reused(chunks)
+    total["encoder"] = planner.encoder_of(job.mode, performed=performances.is_performance(job.media))
     total["alarms"] = alarms(total, review=job.report.get("review"))
     return total
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 from generation.engine.chunk import PipelineSettings
 from generation.engine.media.chunks import ChunkSpan, plan_chunks
@@ -59,6 +60,11 @@ def marks(
             faces=faces,
         )
     return measure_strength(planes, size_px=info.output_size_px, carrier=carrier, label=label)
+
+
+def encoder_of(mode: str, *, performed: bool) -> dict[str, Any]:
+    """How a mode encodes, JSON-ready: frames of two outputs only join when it is the same for both."""
+    return asdict(pipeline_settings(mode, performed=performed).encode)
 
 
 def pipeline_settings(mode: str, *, performed: bool = False) -> PipelineSettings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generation import delivery, labelling, performances
+from generation import delivery, labelling, performances, planner
 from generation.errors import JobStateError, NotFoundError, WithdrawnError
 from generation.gate.authority import Admission
 from generation.marking import MarkPlan
@@ -77,4 +77,5 @@ def _alike(job: Job, earlier: Job, requirement: Requirement) -> bool:
         and now.models == then.models
         and now.gallery == then.gallery
         and earlier.labelling == labelling.as_record(requirement)
+        and earlier.report.get("encoder") == planner.encoder_of(job.mode, performed=True)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from celery import Celery
+from celery.signals import worker_process_init
 
 from likeness import env
 
@@ -11,3 +12,11 @@ env.use_settings()
 app = Celery("likeness")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def _one_thread_a_call(**_: object) -> None:
+    """Let OpenCV use one thread a call: frames are small, and its threads wait more than they work."""
+    import cv2
+
+    cv2.setNumThreads(1)
