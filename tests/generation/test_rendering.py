@@ -20,7 +20,7 @@ from generation.engine.media.image import decode_image
 from generation.engine.media.probe import probe
 from generation.errors import PresentInvalidError
 from generation.models import Job
-from generation.presenter import loop
+from generation.presenter import loop_seam
 from generation.presenter.driving import Performance, PuppetEngine
 from generation.presenter.idle import IdleLimits
 from generation.presenter.line import make_plate
@@ -149,7 +149,7 @@ def test_a_filmed_performer_says_it_with_the_licensed_face(
         return make_loop(*args, **named, limits=IdleLimits(shortest_s=2.0))
 
     monkeypatch.setattr(idling, "make_loop", short)
-    monkeypatch.setattr(loop, "SHORTEST_S", 2.0)
+    monkeypatch.setattr(loop_seam, "SHORTEST_S", 2.0)
     media = studio.upload(silent_clip)
 
     job = present(replace(request_for, idle=str(media.pk), colour="#205030"))

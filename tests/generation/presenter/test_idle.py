@@ -18,7 +18,8 @@ from generation.engine.media.probe import probe
 from generation.engine.types import Image, Points
 from generation.presenter.errors import IdleRejectedError
 from generation.presenter.idle import FaceWatcher, Sight, Study, examine, smoothed
-from generation.presenter.loop import FADE, Loop, at_rate, faded_meshes, faded_pictures, find_seam, unpacked
+from generation.presenter.loop import Loop, at_rate, unpacked
+from generation.presenter.loop_seam import FADE, faded_meshes, faded_pictures, find_seam
 from generation.presenter.puppet.geometry import face_of
 from tests.generation.engine.conftest import media_dir  # noqa: F401  a fixture
 from tests.generation.presenter.conftest import Portrait

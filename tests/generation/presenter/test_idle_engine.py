@@ -23,7 +23,8 @@ from generation.presenter.errors import DrivingMismatchError, IdleRejectedError,
 from generation.presenter.idle import IdleLimits
 from generation.presenter.idle_engine import IdleEngine
 from generation.presenter.lipwarp import LipWarp, onto
-from generation.presenter.loop import FADE, Loop, make_loop, turning
+from generation.presenter.loop import Loop, make_loop, turning
+from generation.presenter.loop_seam import FADE
 from generation.presenter.puppet.geometry import aperture
 from generation.presenter.puppet.puppet import Puppet
 from generation.presenter.scene import Layout, Plate
