@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from consent import services as consents
+from consent.terms import SeparateConsent
 from generation import (
     blobs,
     erasing,
@@ -25,6 +27,8 @@ from generation import (
     speaking,
 )
 from generation.engine.errors import UnreadableMediaError, UnsupportedMediaError
+from generation.engine.media.decode import frames_at
+from generation.engine.media.probe import probe
 from generation.errors import NotFoundError, PresentInvalidError, RefusedError
 from generation.models import JobConsent, Media, Presentation
 from generation.presenter.cast import at_rate
@@ -33,11 +37,12 @@ from generation.presenter.normalise import Language
 from generation.presenter.recorded import RATE
 from generation.presenter.script import Run, read
 from generation.presenter.speech import Voice, joined
+from generation.presenter.storyboard import parse
 from generation.presenting import PresentRequest
 from generation.services import JobRequest
 from tests.generation import fakes
 from tests.generation.engine.media.test_sounds import encoded, speech
-from tests.generation.test_speaking import driven, lend
+from tests.generation.test_speaking import CODES, HASH, driven, lend
 
 SCRIPT = "您好，欢迎来到我们银行。请不要把密码告诉别人。"
 OTHER = "今天天气很好，我们去公园散步。晚上一起吃饭看电影。"
@@ -225,3 +230,47 @@ def test_a_person_says_the_script_and_it_goes_with_them(
     for each in (row, other):
         each.refresh_from_db()
         assert (each.script, set(each.scene)) == ("", {"format", "colour", "subtitles"})
+
+
+@needs_espeak
+@pytest.mark.weights
+@pytest.mark.slow
+def test_a_recording_in_two_scenes_becomes_a_video_whose_mouth_fits(
+    studio: Any, work: Any, astronaut: bytes, hopper: bytes
+) -> None:
+    now = timezone.now().replace(microsecond=0)
+    agreed = [SeparateConsent(code, HASH, "zh-CN", now) for code in CODES]
+    operations = ["face_swap", "lip_sync", "voice"]
+    teller = studio.enrol(astronaut, operations=operations, separate_consents=agreed)
+    performer = studio.enrol(hopper, kind="performer", status="deceased")
+    hall = uploaded(studio, fakes.portrait(fakes.NOBODY))
+    first, second = "您好，请不要把密码告诉别人。", "请妈妈办好八百。"
+    place = {"position": "right", "size": 0.9}
+    last = {"script": second, "background": hall, "layout": place, "transition": "fade", "fade_frames": 6}
+    request = PresentRequest(
+        identity_id=teller.identity_id,
+        performer_id=performer.identity_id,
+        script="",
+        scenes=parse([{"script": first, "layout": {"position": "left"}}, last]),
+        recording=uploaded(studio, said(first + second)),
+        voice_identity=teller.identity_id,
+        purpose="product_explainer",
+        channel="branch_screen",
+        format="preview",
+    )
+
+    row = presenting.present(request, client_id="one", by=studio.by["requester"])
+    work()
+
+    row.refresh_from_db()
+    assert row.job is not None, row.message
+    assert (row.job.state, row.job.message) == ("done", "")
+    sync = row.job.report["sync"]
+    assert sync["failed"] == []
+    assert sync["closures"] == sync["closures_held"] >= 5
+    frames = performances.package_of(row.job.media).frames
+    path = blobs.store().path(row.job.output_sha256)
+    shown = [frame.picture for frame in frames_at(path, probe(path), [0.2, frames / 25 - 0.2])]
+    corner = (slice(500, 600), slice(40, 100))  # left of both people
+    assert shown[0][corner].mean() > 60  # the colour
+    assert shown[1][corner].mean() < 30  # the hall
