@@ -1,8 +1,9 @@
 """Telling the outside how jobs and presentations end: registered addresses, signed messages, three tries.
 
-A message is a row, written in the transaction of the change that it tells of; a worker sends it. It says ids,
-states, codes and links, and nothing about a person. A tenant's hooks are told of everything; a request may
-name one more address, of the same host as the hook whose secret signs for it.
+They are told, too, when a look of videos fails its checks or its trial. A message is a row, written in the
+transaction of the change that it tells of; a worker sends it. It says ids, states, codes and links, and
+nothing about a person. A tenant's hooks are told of everything; a request may name one more address, of the
+same host as the hook whose secret signs for it.
 """
 
 from __future__ import annotations
