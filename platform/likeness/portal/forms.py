@@ -86,8 +86,15 @@ class ReasonForm(forms.Form):
 
 
 class LicenceForm(forms.Form):
-    """What a person agreed to, as it goes into the licence."""
+    """What a person agreed to, as it goes into the licence; a performer lends one thing only."""
 
+    operations = forms.MultipleChoiceField(
+        label=_("What may be made"),
+        choices=choices("operation", ("face_swap", "lip_sync", "voice")),
+        initial=["face_swap"],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Lip sync is what the studio needs; a recorded voice needs a consent of its own."),
+    )
     purposes = forms.MultipleChoiceField(
         label=_("Purpose"), choices=choices("purpose"), widget=forms.CheckboxSelectMultiple
     )
@@ -161,12 +168,22 @@ class LicenceForm(forms.Form):
     )
     face_consent = forms.FileField(label=_("Separate consent: processing of the face"))
     editing_consent = forms.FileField(label=_("Separate consent: editing by deep synthesis"))
+    voice_consent = forms.FileField(label=_("Separate consent: use of the voice"), required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if kind == "performer":
+            del self.fields["operations"], self.fields["voice_consent"]
         today = timezone.localdate()
         self.fields["not_before"].initial = today
         self.fields["not_after"].initial = today + timedelta(days=TERM_DAYS)
+
+    def clean(self) -> dict[str, Any]:
+        """A voice is lent by a consent of its own."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if "voice" in values.get("operations", ()) and not values.get("voice_consent"):
+            self.add_error("voice_consent", _("The voice needs a separate consent: choose its signed text."))
+        return values
 
 
 class JobForm(forms.Form):

@@ -138,13 +138,13 @@ class ConsentSubmitView(Page):
     def get(self, request: HttpRequest, identity_id: str) -> HttpResponse:
         """Show the form."""
         identity = selectors.identity(identity_id, tenant=self.tenant)
-        form = LicenceForm(initial={"signed_by": identity.name})
+        form = LicenceForm(kind=identity.kind, initial={"signed_by": identity.name})
         return self.show(request, "portal/consent/submit.html", {"identity": identity, "form": form})
 
     def post(self, request: HttpRequest, identity_id: str) -> HttpResponseBase:
         """Submit it for review."""
         identity = selectors.identity(identity_id, tenant=self.tenant)
-        form = LicenceForm(request.POST, request.FILES)
+        form = LicenceForm(request.POST, request.FILES, kind=identity.kind)
         if form.is_valid():
             try:
                 consent = services.submit(identity.id, terms=terms_of(form, identity), by=self.actor)
@@ -162,6 +162,8 @@ def terms_of(form: LicenceForm, identity: Any) -> LicenceTerms:
     names = ("purposes", "channels", "territories", "languages", "prohibited", "signed_by", "visible_label")
     more = ("intended_use", "max_outputs", "max_seconds", "label_whole_clip", "unlabelled_export")
     values = {name: data[name] for name in (*names, *more)}
+    operations = ("performance",) if identity.kind == "performer" else tuple(data["operations"])
+    voice = [("VOICE_CLONE", "voice_consent")] if "voice" in operations else []
     agreement = _sha256(data["agreement"])
     estate = (
         Representative(name=data["representative"], evidence_sha256=agreement)
@@ -170,12 +172,12 @@ def terms_of(form: LicenceForm, identity: Any) -> LicenceTerms:
     )
     return LicenceTerms(
         **values,
-        operations=("performance",) if identity.kind == "performer" else ("face_swap",),
+        operations=operations,
         not_before=datetime.combine(data["not_before"], time.min, tzinfo=UTC),
         not_after=datetime.combine(data["not_after"], time(23, 59, 59), tzinfo=UTC),
         separate_consents=[
             SeparateConsent(code=code, text_sha256=_sha256(data[field]), lang="zh-CN", at=now)
-            for code, field in FACE_CONSENTS.items()
+            for code, field in (*FACE_CONSENTS.items(), *voice)
         ],
         signed_at=now,
         text_sha256=agreement,

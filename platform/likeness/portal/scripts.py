@@ -11,14 +11,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from generation import presenting, templating
-from generation.errors import GenerationError
+from generation.errors import GenerationError, PresentInvalidError
 from generation.presenter.errors import PresenterError, ScriptEmptyError, TemplateInvalidError
 from generation.presenter.script import Kind, Run, Script
 from generation.presenting import PresentRequest, Reviewed
 from generation.templating import Pinned
 from likeness.portal.wording.faults import explain
 from likeness.portal.wording.reasons import reason
-from likeness.portal.wording.studio import notice
+from likeness.portal.wording.studio import field_words, notice
 from likeness.portal.wording.templates import place_fault
 
 QUOTE = 40
@@ -187,18 +187,19 @@ def _fault(error: Exception, request: PresentRequest) -> Finding:
     words = explain(error)
     start, end = getattr(error, "start", 0), getattr(error, "end", 0)
     readings = getattr(error, "readings", ())
-    sentence = words.sentence
+    named = field_words(error.fields) if isinstance(error, PresentInvalidError) else ""
+    sentence, hint = (named, "") if named else (words.sentence, words.hint)
     if readings:
         sentence += " " + _("It could be read as: %(readings)s.") % {"readings": " / ".join(readings)}
     if match := _SSML_PLACE.fullmatch(str(error)):
         line, column, what = match.groups()
         place = _("line %(line)s, character %(column)s") % {"line": line, "column": column}
-        return Finding("bad", words.code, sentence, words.hint, what.rstrip("."), place)
+        return Finding("bad", words.code, sentence, hint, what.rstrip("."), place)
     if not end or request.kind != Kind.TEXT:
-        return Finding("bad", words.code, sentence, words.hint)
+        return Finding("bad", words.code, sentence, hint)
     text = request.script
     return Finding(
-        "bad", words.code, sentence, words.hint, _quote(text, start, end), _place(text, start), start, end
+        "bad", words.code, sentence, hint, _quote(text, start, end), _place(text, start), start, end
     )
 
 

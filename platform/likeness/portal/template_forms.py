@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from audit.events import Actor
 from generation import services
@@ -178,7 +178,7 @@ class TemplateForm(VersionForm):
 
     field_order = ("name",)
     name = forms.CharField(
-        label=gettext_lazy("Name"),
+        label=pgettext_lazy("template", "Name"),
         max_length=48,
         help_text=gettext_lazy("3 to 48 small letters, digits and hyphens; it stays."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "balance-notice"}),

@@ -90,6 +90,7 @@ def test_who_may_not_enrol_adds_no_portrait(sign_in, world):
 def licence(**changes):
     today = timezone.localdate()
     return {
+        "operations": ["face_swap"],
         "purposes": ["customer_service"],
         "channels": ["mobile_app"],
         "territories": ["CN"],
@@ -122,6 +123,19 @@ def test_a_licence_is_submitted_with_the_hashes_of_what_was_signed(sign_in, worl
     assert len({item["text_sha256"] for item in document["separate_consents"]}) == 2
 
 
+def test_a_voice_is_lent_with_a_consent_of_its_own(sign_in, world):
+    client, row = sign_in("requester"), world.enrol()
+    spoken = {"operations": ["lip_sync", "voice"]}
+    answer = submit(client, row, **spoken)
+    assert answer.status_code == 422
+    assert "The voice needs a separate consent" in answer.content.decode()
+    assert submit(client, row, **spoken, voice_consent=upload(b"voice", "v.pdf")).status_code == 302
+    (consent,) = selectors.consents(tenant="demo")
+    document = selectors.document(consent.id, tenant="demo").document
+    assert document["grant"]["operations"] == ["lip_sync", "voice"]
+    assert "VOICE_CLONE" in {item["code"] for item in document["separate_consents"]}
+
+
 def test_a_performer_grants_their_performance(sign_in, world):
     submit(sign_in("requester"), world.enrol(kind="performer"))
     (consent,) = selectors.consents(tenant="demo")
@@ -131,6 +145,8 @@ def test_a_performer_grants_their_performance(sign_in, world):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"operations": []},
+        {"operations": ["performance"]},
         {"purposes": []},
         {"purposes": ["world_domination"]},
         {"agreement": ""},

@@ -9,11 +9,14 @@ import cv2
 import numpy as np
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from consent.terms import SeparateConsent
 from generation import previewing, queueing, services
 from generation.models import Chunk, Media, Presentation
 from likeness.portal import presentations, studio_forms
 from tests.consent import fakes
+from tests.consent.samples import make_terms
 from tests.likeness.portal.conftest import upload
 
 pytestmark = pytest.mark.django_db
@@ -202,3 +205,19 @@ def test_a_video_that_was_held_back_names_the_measures_that_it_missed(sign_in, w
     row = world.presentation("generating", job=job)
     html = sign_in("requester").get(reverse("presentation-detail", args=[row.client_id])).content.decode()
     assert "Missed: Lips follow the loudness, Lips meet at b, p and m, Sound against the plan." in html
+
+
+def test_a_script_with_a_recording_is_read_for_the_voice_of_its_person(sign_in, form, world):
+    speaker = world.enrol("李四", portraits=[fakes.picture("zhao")])
+    given = [
+        *make_terms().separate_consents,
+        SeparateConsent("VOICE_CLONE", "a" * 64, "zh-CN", timezone.now()),
+    ]
+    world.activate(speaker, operations=["lip_sync", "voice"], separate_consents=given)
+    client = sign_in("requester")
+    typed = {**form, "template": "", "script": "您好。", "format": "square", "colour": "#3c6e96"}
+    typed |= {"file_photo": "", "recording": "0" * 8, "voice": "sample-zh"}
+    html = post(client, "studio-review", typed).content.decode()
+    assert "Say whose voice the recording is." in html
+    html = post(client, "studio-review", {**typed, "voice_identity": speaker.id}).content.decode()
+    assert "data-clean" in html, html

@@ -32,6 +32,9 @@ FIELDS: dict[str, Any] = {
     "kind": gettext_lazy("The kind is not known; write text or ssml."),
     "format": gettext_lazy("The format is not known; write landscape, portrait, square or preview."),
     "colour": gettext_lazy("A colour is # and six digits."),
+    "recording": gettext_lazy("The recording is not here; choose the file again."),
+    "voice_identity": gettext_lazy("Say whose voice the recording is."),
+    "voice": gettext_lazy("A recording is one voice; take other voices out of the script."),
 }
 """What is wrong with a field, by the name that the presenter gives it."""
 MEASURES: dict[str, Any] = {
