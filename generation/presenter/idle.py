@@ -164,8 +164,7 @@ def examine(
         told = ", ".join(f"{name} {value:.3g} ({bound})" for name, (value, bound) in failed.items())
         numbers = {name: value for name, (value, _) in failed.items()}
         raise IdleRejectedError(f"The clip cannot be an idle loop: {told}.", failed=numbers)
-    raw = np.stack([each.mesh for each in sights if each.mesh is not None])
-    return Study(smoothed(raw, fps=fps), np.stack([each.thumb for each in sights]), measures)
+    return Study(smoothed(_meshes(sights), fps=fps), np.stack([each.thumb for each in sights]), measures)
 
 
 def _measured(sights: list[Sight], *, fps: int, height: int) -> dict[str, float]:
@@ -205,6 +204,16 @@ def _failed(measures: Mapping[str, float], limits: IdleLimits) -> dict[str, tupl
         if not measures.get(name, 0.0) <= most:
             failed[name] = measures[name], f"at most {most:g}"
     return failed
+
+
+def _meshes(sights: list[Sight]) -> Points:
+    """(n, 468, 3): those of every frame; one that shows a second face for a moment has those before it."""
+    last = next(each.mesh for each in sights if each.mesh is not None)
+    out = []
+    for each in sights:
+        last = each.mesh if each.mesh is not None else last
+        out.append(last)
+    return np.stack(out)
 
 
 def _sure(found: tuple[Detection, ...]) -> list[Detection]:

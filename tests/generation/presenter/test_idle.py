@@ -131,6 +131,7 @@ def test_what_a_person_does_while_waiting_is_accepted(closed: Portrait) -> None:
     study = examine([PICTURE] * FRAMES, watcher=Script(closed.mesh, changes), fps=FPS)
 
     assert study.measures["mouth_open"] == pytest.approx(4 / 298, abs=1e-3)
+    assert len(study.meshes) == len(study.thumbs) == FRAMES
 
 
 def test_a_long_clip_is_not_read_to_its_end(closed: Portrait) -> None:
