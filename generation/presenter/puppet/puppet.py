@@ -32,11 +32,13 @@ from generation.presenter.puppet.lips import CORNERS_IN, OFF_TEETH, WIDEN, Lips,
 from generation.presenter.puppet.lips import PUCKER as PUCKER_UNITS
 from generation.presenter.puppet.mouth import Mouth, Smile
 from generation.presenter.puppet.seam import on_seam
-from generation.presenter.visemes import PUCKER, WIDE
+from generation.presenter.visemes import JAW, PRESS, PUCKER, WIDE
 
 Floats = npt.NDArray[np.float32]
 CORNER_CREASE = 0.06  # eye distances: how far a smile's crease reaches about its corner
 STRIP_MARGIN = 0.02  # eye distances: a mask's blur, and what a field bends between its edge's points
+REST_PRESS, REST_JAW = 0.6, 0.08
+"""Lips stretched by a smile look ajar when they only touch: they are pressed until the jaw drops so far."""
 REST = 0.004  # articulation below this moves nothing that could be seen
 
 
@@ -115,7 +117,7 @@ class Puppet:
         if not self.cut and np.abs(shape[:6]).max() < REST:
             return Drawn(self._still, 0)
         height, width = self._still.shape[:2]
-        weights = np.append(shape[:6], 1.0 if self.cut else 0.0).astype(np.float32)
+        weights = self._weights(shape)
         first, end = self._strip(weights)
         upper, lower = self._read(0, weights, (0, end)), self._read(1, weights, (first, height))
         out = np.empty((height, width, 3), np.uint8)
@@ -132,6 +134,14 @@ class Puppet:
             self._fill(out[first:end], gap, covers[0], shape, above=first)
         self._folds.shade(out, float(shape[WIDE]))
         return Drawn(out, opened)
+
+    def _weights(self, shape: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """(7,): how strongly each field moves."""
+        weights = np.append(shape[:6], 1.0 if self.cut else 0.0)
+        if self.cut:
+            resting = 1 - np.clip(shape[JAW] / REST_JAW, 0, 1)
+            weights[PRESS] = max(weights[PRESS], REST_PRESS * resting)
+        return weights.astype(np.float32)
 
     def _strip(self, weights: npt.NDArray[np.float32]) -> tuple[int, int]:
         """First and end of the rows where the layers meet or leave a gap; beyond them there is but one."""

@@ -9,7 +9,7 @@ from generation.engine.faces.models import FaceModels
 from generation.engine.types import Image
 from generation.presenter.puppet.geometry import SMILE, aperture
 from generation.presenter.puppet.puppet import Puppet
-from generation.presenter.visemes import JAW, TARGETS, WIDE
+from generation.presenter.visemes import JAW, PRESS, TARGETS, WIDE
 from tests.generation.presenter.conftest import Portrait
 
 REST, CLOSED, OPEN = TARGETS[0], TARGETS[21], TARGETS[2]
@@ -42,6 +42,18 @@ def test_a_smiling_portrait_closes_its_lips(smiler: Puppet, smiling: Portrait, m
     for shape in (REST, CLOSED):
         assert smiler.draw(shape).gap_px <= 20  # of about 1,600 when open: a few pixels at the corners
         assert seen(models, smiler.frame(shape), smiling) <= 0.08  # the network reads .05 off closed smiles
+
+
+def test_a_smile_at_rest_is_pressed_and_parts_as_the_jaw_drops(smiler: Puppet) -> None:
+    def drawn(jaw: float, press: float) -> np.ndarray:
+        shape = REST.copy()
+        shape[[JAW, PRESS]] = jaw, press
+        return smiler.draw(shape).mouth.astype(int)
+
+    # lips that only touch read .021 more open than a bilabial, and silence counts as speech from .020 on
+    assert (drawn(0, 0) == drawn(0, 0.5)).all()
+    assert np.abs(drawn(0, 0) - drawn(0, 0.8)).max() > 10
+    assert np.abs(drawn(0.1, 0) - drawn(0.1, 0.5)).max() > 10
 
 
 @pytest.mark.parametrize("viseme", [21, 18])
