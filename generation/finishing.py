@@ -67,7 +67,7 @@ def seal(job_id: uuid.UUID) -> None:
                 needed = _requirement(job, order.marks)
                 sealed = sealing.seal(order, folder=folder)
             labelling.check_applied(needed, sealed.marks)
-            sync = syncing.check(job, sealed.path, sealed.info)
+            sync = syncing.check(job, sealed.path, sealed.info, chunks=order.chunks)
             _deliver(job, sealed, permit, lease, sync=sync)
         except Exception as error:  # noqa: BLE001  the edge of the task: the job must not stay sealing
             _end(job.id, error, lease)

@@ -27,12 +27,13 @@ from generation.engine.media.alpha import AlphaWriter
 from generation.engine.media.colour import from_planes
 from generation.engine.media.encode import VideoWriter
 from generation.engine.media.info import MediaInfo
+from generation.engine.media.probe import probe
 from generation.engine.pipeline import ask
 from generation.engine.types import Action, ChunkReport, Finish, Guard, Image, Planes, Points, Progress
 from generation.errors import PermitError
 from generation.gate import authority
 from generation.gate.gallery import is_strong
-from generation.models import Job, Presentation
+from generation.models import Chunk, Job, Presentation
 from generation.presenter.avatar import swapped_plate
 from generation.presenter.errors import SpliceError
 from generation.presenter.package import Package
@@ -42,6 +43,7 @@ from generation.presenter.scene import Plate
 from generation.presenter.scenes import Part, film
 from generation.presenter.spans import Span
 from generation.presenter.splice import take
+from generation.presenter.watching import look
 
 LOOK_EVERY = 50
 """Frames between two looks at what is written."""
@@ -79,6 +81,7 @@ def render(job: Job, span: Span, out: Path, parts: Parts) -> ChunkReport:
         drawn = film(scenes, package.performance, fps=package.fps, first=span.first_frame, frames=span.frames)
         info = MediaInfo.from_record(job.media.info)
         _write(drawn, package, span, out, info, parts, report, faces=faces)
+    report.mouth = _mouth(out, package, span, parts.models)
     report.stage_ms = {"process": round(1000 * (time.process_time() - began_s) / max(1, report.frames), 3)}
     return report
 
@@ -106,8 +109,23 @@ def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
     )
     report = ChunkReport(frames=span.frames, detections=span.frames, swapped=span.frames, tracks=1)
     report.similarity = list(earlier.report["similarity"][:1])
+    report.mouth = mouth_of(earlier)[first : first + span.frames]
     report.notes.append(f"{span.frames} frames were taken over from job {earlier.id}.")
     return report
+
+
+def mouth_of(job: Job) -> list[tuple[float, float]]:
+    """What ``ChunkReport.mouth`` says of every frame of a performance, in order."""
+    reports = Chunk.objects.filter(job=job).order_by("index").values_list("report", flat=True)
+    return [(lips, dark) for report in reports for lips, dark in report.get("mouth", ())]
+
+
+def _mouth(out: Path, package: Package, span: Span, models: FaceModels) -> list[tuple[float, float]]:
+    """The mouth on every frame of a chunk, as a player will decode it."""
+    cuts = [scene.first_frame - span.first_frame for scene in package.scenes]
+    seen = look(out, probe(out), models, cuts=cuts)
+    pairs = zip(seen.lips.tolist(), seen.dark.tolist(), strict=True)
+    return [(round(lips, 4), round(dark, 4)) for lips, dark in pairs]
 
 
 @contextmanager

@@ -142,6 +142,8 @@ class ChunkReport:
     """Distance of the output face to the source, once a second."""
     notes: list[str] = field(default_factory=list)
     """Plain sentences: what was converted, dropped or missing."""
+    mouth: list[tuple[float, float]] = field(default_factory=list)
+    """Of a presenter's chunk, by frame as it was encoded: lips apart in eye distances, share of it dark."""
     stage_ms: dict[str, float] = field(default_factory=dict)
     """CPU milliseconds per frame by stage."""
 

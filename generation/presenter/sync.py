@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,14 @@ def measure(
     bounds: Bounds | None = None,
     scenes: Sequence[range] = (),
     seen: Seen | None = None,
+    looks: Sequence[int] = (),
 ) -> SyncReport:
     """Measure a finished clip against the speech that it was made from.
 
     ``scenes``: the frames in which each of several scenes stands alone; between them one fades into the next.
 
-    ``seen``: what ``watching.follow`` saw of its frames, where they were decoded for somebody else as well.
+    ``seen``: what ``watching.follow`` saw of its frames, where they were looked at before; ``looks``: the
+    frames before which it was asked anew.
 
     Raises:
         SyncUnmeasuredError: the first frame shows no face, or frames or sound are missing.
@@ -117,6 +120,7 @@ def measure(
         raise SyncUnmeasuredError(f"{path.name} shows {len(seen.lips)} of {len(want)} frames.")
     lips, dark, want = seen.lips[:count], seen.dark[:count], want[:count]
     rest, heard = _rest(lips, want), sound(path, count, fps)
+    alone = _split(scenes or [range(count)], looks)
     closed = [_least(lips, each, fps) <= rest + bounds.closure for each in visemes if each.id == CLOSED]
     quiet = [
         _most(lips, each, fps) <= rest + REST_ENOUGH
@@ -125,7 +129,7 @@ def measure(
     ]
     report = SyncReport(
         landmarks=agreement(lips, want),
-        pixels=agreement(_each(dark, scenes), _each(want, scenes)),
+        pixels=agreement(_each(dark, alone), _each(want, alone)),
         sound=agreement(lips, _smooth(_level(heard, RATE // fps)[:count])),
         shift_ms=_shift_ms(heard, speech),
         rest=round(float(rest), 4),
@@ -138,9 +142,18 @@ def measure(
     return _judged(report, bounds)
 
 
-def _each(series: Series, scenes: Sequence[range]) -> Series:
-    """Each scene's part by itself, of mean 0 and deviation 1: a smaller mouth is darker in other numbers."""
-    parts = [series[scene.start : scene.stop] for scene in scenes] or [series]
+def _split(scenes: Sequence[range], borders: Sequence[int]) -> list[range]:
+    """The scenes, cut at these frames."""
+    found = []
+    for scene in scenes:
+        inside = sorted(at for at in borders if scene.start < at < scene.stop)
+        found += [range(a, b) for a, b in pairwise([scene.start, *inside, scene.stop])]
+    return found
+
+
+def _each(series: Series, parts_of: Sequence[range]) -> Series:
+    """Each part by itself, of mean 0 and deviation 1: a smaller mouth is darker in other numbers."""
+    parts = [series[part.start : part.stop] for part in parts_of]
     return np.concatenate(
         [(part - part.mean()) / max(float(part.std()), 1e-9) for part in parts if len(part)]
     )
