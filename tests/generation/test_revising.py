@@ -116,7 +116,7 @@ def test_a_withdrawal_stops_the_edited_script(site: Site) -> None:
 
 
 def test_a_withdrawal_between_plan_and_work_stops_it(site: Site, sent: list[Any]) -> None:
-    first = site.present("one", SHORT)
+    first = site.present("one", SHORT, SENTENCES[2])
     asked = replace(site.request, script=SHORT + EDITED, revises="one")
     presenting.present(asked, client_id="two", by=site.by)
     while sent and sent[0][0] != "run_chunk":  # the plan stands, nothing is made yet
