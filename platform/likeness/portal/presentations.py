@@ -129,7 +129,8 @@ def view_of(row: Any, *, tenant: str) -> PresentationView:
         doing=_doing(row) if state in OPEN else "",
         pinned=_pinned(row),
         taken_over=taken_over(row),
-        changeable=state == "succeeded" and not row.scene.get("scenes"),  # the studio writes one scene
+        # the studio writes one scene, and a recording is of one script
+        changeable=state == "succeeded" and not {"scenes", "recording"} & set(row.scene),
         versions=str(row.variants.client_id) if row.variants is not None else "",
         reasons=tuple(
             reason_of(code, sentence=ended.message, hint=ended.hint) for code in codes if code not in told
