@@ -80,8 +80,13 @@ def require_released(asked: Admitted, *, by: Actor) -> None:
 
 
 @transaction.atomic
-def record(request: PresentRequest, *, by: Actor, reasons: tuple[str, ...] = (), consent: str = "") -> None:
-    """Write a decision on a preview; nothing is kept of it, so its script is under a nonce nobody has."""
+def record(
+    request: PresentRequest, *, by: Actor, reasons: tuple[str, ...] = (), consent: str = "", whose: str = ""
+) -> None:
+    """Write a decision on a preview; nothing is kept of it, so its script is under a nonce nobody has.
+
+    ``consent``: under which a portrait of ``whose`` is opened.
+    """
     digest = hashlib.sha256(composing.written(request).encode("utf-8", "surrogatepass")).hexdigest()
     event = GateDecided(
         job=uuid.uuid4().hex,
@@ -91,7 +96,7 @@ def record(request: PresentRequest, *, by: Actor, reasons: tuple[str, ...] = (),
         rule=reasons[0] if reasons else "",
         policy=presenting.POLICY,
         policy_version=presenting.POLICY_VERSION + gate.built_in().version,
-        identity=request.performer_id if consent else request.identity_id,
+        identity=whose or request.identity_id,
         consents=(consent,) if consent else (),
         script=nonced(digest),
     )
@@ -114,6 +119,18 @@ def release(request: PresentRequest, use: Use, *, tenant: str) -> PerformerTempl
     if found is None:
         raise refused(("performer.no_release",))
     return found
+
+
+def licence(request: PresentRequest, use: Use, *, tenant: str) -> tuple[str, int]:
+    """The licence of the face for this use and its epoch, as it is now.
+
+    Raises:
+        RefusedError: it went between the check and here.
+    """
+    allowed = consents.permission(request.identity_id, tenant=tenant, use=use, now=timezone.now())
+    if allowed.reasons or allowed.consent_id is None:
+        raise refused(allowed.reasons or ("licence.missing",))
+    return allowed.consent_id, allowed.epoch
 
 
 def refused(reasons: tuple[str, ...]) -> RefusedError:

@@ -27,17 +27,20 @@ from django.conf import settings
 from audit.events import Actor
 from consent import selectors as consents
 from consent.answers import PerformerTemplate
-from generation import loaded, looks, presenting, previewable, speaking, staging
+from generation import dressing, loaded, looks, presenting, previewable, running, speaking, staging
+from generation.engine.errors import GuardAbortError
 from generation.engine.media.colour import from_planes, to_planes
 from generation.engine.media.image import decode_image, encode_png
 from generation.engine.types import Image
 from generation.errors import PresentInvalidError, PreviewLimitError, RefusedError
+from generation.gate import people
+from generation.gate.guard import FaceGuard
 from generation.presenter.errors import PlateRejectedError
 from generation.presenter.line import FPS, Spoken, make_plate, speak
 from generation.presenter.line import perform as articulate
 from generation.presenter.overlay import Scene
 from generation.presenter.puppet.puppet import Puppet
-from generation.presenter.scene import Layout, Plate, Stage, backdrop
+from generation.presenter.scene import Layout, Plate, Stage, backdrop, own_colours
 from generation.presenter.script import Script
 from generation.presenter.visemes import opening
 from generation.presenter.voices import Source, voice_for
@@ -79,7 +82,7 @@ def hear(request: PresentRequest, *, by: Actor) -> bytes:
 
 
 def see(request: PresentRequest, *, by: Actor) -> bytes:
-    """The performer in the middle of the first sentence: a PNG at most 640 px wide, with both labels.
+    """The video's person in the middle of the first sentence: a PNG at most 640 px wide, with both labels.
 
     Raises:
         RoleError, NotFoundError, PreviewLimitError: not allowed; no such person; too many in a minute.
@@ -88,11 +91,12 @@ def see(request: PresentRequest, *, by: Actor) -> bytes:
     """
     admitted = _admitted(request, by=by)
     layout = looks.layout_of(admitted.request, admitted.pinned, tenant=by.tenant)
-    with _forgetting(request.performer_id):
+    with _forgetting(request):
         release = previewable.release(request, admitted.use, tenant=by.tenant)
     with _alone():
         previewable.require_released(admitted, by=by)
-        ready = _ready(request, layout, release, by=by)
+        with _forgetting(request):
+            ready = _ready(admitted, layout, release, by=by)
         small = replace(layout, width_px=ready.layout.width_px, height_px=ready.layout.height_px)
         scene = looks.scene_of(admitted.request, admitted.pinned, small, tenant=by.tenant)
         spoken = _speak(_opening(admitted.reviewed.script, seconds=1), admitted, by=by)
@@ -113,28 +117,29 @@ def labelled(picture: Image) -> Image:
 
 
 def _admitted(request: PresentRequest, *, by: Actor) -> Admitted:
-    with _forgetting(request.performer_id):
+    with _forgetting(request):
         return previewable.admitted(request, by=by)
 
 
 @contextmanager
-def _forgetting(performer: str) -> Iterator[None]:
-    """Drop what is remembered of a performer when something stands against a preview."""
+def _forgetting(request: PresentRequest) -> Iterator[None]:
+    """Drop what is remembered of these people when something stands against a preview."""
     try:
         yield
     except RefusedError:
-        _forget(performer)
+        _forget(request)
         raise
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """What a plate depends on; another revision of the release is another plate."""
+    """What a plate depends on; another revision of a consent, or of the block lists, is another plate."""
 
+    identity: str
     performer: str
-    portrait: str
-    consent: str
-    epoch: int
+    portraits: tuple[str, str]
+    consents: tuple[tuple[str, int], ...]
+    gallery: int
     size: tuple[int, int, float]
 
 
@@ -142,6 +147,7 @@ class _Key:
 class _Ready:
     plate: Plate
     puppet: Puppet
+    own: Image
     layout: Layout
     until: float
 
@@ -161,29 +167,69 @@ def _alone() -> Iterator[None]:
         _lock.release()
 
 
-def _forget(performer: str) -> None:
-    """Drop the plates of a performer; for when the release is gone."""
-    for key in [each for each in list(_plates) if each.performer == performer]:
+def _forget(request: PresentRequest) -> None:
+    """Drop the plates of these people; for when something stands against them."""
+    people = {request.identity_id, request.performer_id}
+    for key in [each for each in list(_plates) if people & {each.identity, each.performer}]:
         _plates.pop(key, None)
 
 
-def _ready(request: PresentRequest, layout: Layout, release: PerformerTemplate, *, by: Actor) -> _Ready:
-    """The performer's plate at the size of a preview, from memory while it is fresh."""
+def _ready(admitted: Admitted, layout: Layout, release: PerformerTemplate, *, by: Actor) -> _Ready:
+    """The performer's plate with the licensed face, as large as a preview is; from memory while it is fresh."""
+    request = admitted.request
+    licence = previewable.licence(request, admitted.use, tenant=by.tenant)
+    face = consents.licensed_source(request.identity_id, tenant=by.tenant)
     source = consents.licensed_source(request.performer_id, tenant=by.tenant)
-    size = (layout.width_px, layout.height_px, layout.height_share)
-    key = _Key(request.performer_id, source.sha256, release.consent_id, release.epoch, size)
+    key = _Key(
+        request.identity_id,
+        request.performer_id,
+        (face.sha256, source.sha256),
+        (licence, (release.consent_id, release.epoch)),
+        consents.gallery_version(tenant=by.tenant),
+        (layout.width_px, layout.height_px, layout.height_share),
+    )
     now = time.monotonic()
     for old in [each for each, ready in list(_plates.items()) if ready.until < now]:
         _plates.pop(old, None)
     if key in _plates:
         return _plates[key]
-    data = consents.open_portrait(source.portrait_id, tenant=by.tenant, purpose_consent=release.consent_id)
-    previewable.record(request, by=by, consent=release.consent_id)
-    plate, drawn = _plate(decode_image(data), layout)
-    _plates[key] = _Ready(plate, Puppet(plate.picture, plate.mesh), drawn, now + PLATE_S)
+    opened = []
+    for whose, portrait_id, consent_id in (
+        (request.performer_id, source.portrait_id, release.consent_id),
+        (request.identity_id, face.portrait_id, licence[0]),
+    ):
+        opened.append(consents.open_portrait(portrait_id, tenant=by.tenant, purpose_consent=consent_id))
+        previewable.record(request, by=by, consent=consent_id, whose=whose)
+    plate, drawn = _plate(decode_image(opened[0]), layout)
+    plate = _dressed(plate, opened[1], release, request, by=by)
+    own = own_colours(plate)
+    _plates[key] = _Ready(plate, Puppet(own, plate.mesh, smile=plate.smile), own, drawn, now + PLATE_S)
     while len(_plates) > PLATES:
         _plates.pop(next(iter(_plates)))
     return _plates[key]
+
+
+def _dressed(
+    plate: Plate, face: bytes, release: PerformerTemplate, request: PresentRequest, *, by: Actor
+) -> Plate:
+    """The plate with the licensed face, as the guard of a job would have it.
+
+    Raises:
+        RefusedError: the guard does not let the performer's face be replaced; the log says so.
+        NoFaceError, PortraitRefusedError, PlateRejectedError: it cannot be.
+    """
+    models = loaded.face_models()
+    guard = FaceGuard(
+        performers=people.performers((release,), models=models),
+        blocked=people.blocked(tenant=by.tenant, models=models),
+        bands=people.bands(models),
+    )
+    swapper, _ = running.swapper_of(face, models)
+    try:
+        return dressing.dressed(plate, swapper=swapper, guard=guard, models=models)[0]
+    except GuardAbortError as error:
+        previewable.record(request, reasons=(error.reason,), by=by)
+        raise previewable.refused((error.reason,)) from error
 
 
 def _plate(portrait: Image, layout: Layout) -> tuple[Plate, Layout]:
@@ -207,7 +253,8 @@ def _drawn(ready: _Ready, spoken: Spoken, scene: Scene) -> Image:
     performance = articulate(spoken, subtitles=scene.subtitles)
     first = len(performance.shapes) // 4
     at = first + int(np.argmax(opening(performance.shapes)[first : 3 * first + 1]))
-    stage = Stage(ready.plate, scene.layout, backdrop(scene.layout, scene.background), performance.cues)
+    behind = backdrop(scene.layout, scene.background)
+    stage = Stage(ready.plate, scene.layout, behind, performance.cues, own=ready.own)
     moved = performance.motion
     planes = stage.planes(
         ready.puppet.frame(performance.shapes[at]),

@@ -17,28 +17,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from generation import delivery, idling, marking, performances, staging
+from generation import delivery, dressing, idling, marking, performances, staging
+from generation.dressing import Looked
 from generation.engine.chunk import Likeness, PipelineSettings, StillSwapper
 from generation.engine.errors import GuardAbortError, NoFaceError
 from generation.engine.faces.landmarks import Region
 from generation.engine.faces.models import FaceModels
-from generation.engine.faces.track import Track, Tracker
+from generation.engine.faces.track import Tracker
 from generation.engine.media.alpha import AlphaWriter
 from generation.engine.media.colour import from_planes
 from generation.engine.media.encode import VideoWriter
 from generation.engine.media.info import MediaInfo
 from generation.engine.media.probe import probe
-from generation.engine.pipeline import ask
-from generation.engine.types import Action, ChunkReport, Finish, Guard, Image, Planes, Points, Progress
+from generation.engine.types import ChunkReport, Finish, Guard, Image, Planes, Points, Progress
 from generation.errors import PermitError
 from generation.gate import authority
 from generation.gate.gallery import is_strong
 from generation.models import Chunk, Job, Presentation
-from generation.presenter.avatar import swapped_plate
 from generation.presenter.errors import SpliceError
 from generation.presenter.package import Package
 from generation.presenter.persons import Filmed, Person, Portrayed
-from generation.presenter.puppet.mouth import Smile
 from generation.presenter.scene import Plate
 from generation.presenter.scenes import Part, film
 from generation.presenter.spans import Span
@@ -169,7 +167,9 @@ def _set(
     for part in staging.parts_of(scene, package.scenes, person, tenant=job.tenant):
         if part.span.shows_from < span.first_frame + span.frames and part.span.end > span.first_frame:
             composed = staging.at_rest(part, package.performance)
-            faces[part.span.first_frame] = len(_looked_at(composed, parts, report))
+            looked = dressing.looked_at(composed, guard=parts.guard, models=parts.models)
+            _count(looked, report)
+            faces[part.span.first_frame] = len(looked.tracks)
     licensed = _licensed(person, package, parts, report)
     return staging.parts_of(scene, package.scenes, licensed, tenant=job.tenant), faces
 
@@ -204,8 +204,9 @@ def _replaced(pictures: Iterator[Image], fps: int, parts: Parts, report: ChunkRe
     """
     tracker = Tracker(parts.models, float(fps))
     for index, picture in enumerate(pictures):
-        tracks = _judged(tracker, picture, index, index / fps, parts, report)
-        if sum(parts.swapper.swap(picture, track.mesh).strength > 0 for track in tracks) != 1:
+        looked = dressing.judged(tracker, picture, index, index / fps, guard=parts.guard)
+        _count(looked, report)
+        if sum(parts.swapper.swap(picture, track.mesh).strength > 0 for track in looked.tracks) != 1:
             raise NoFaceError("A picture of the idle clip shows nobody whose face could be replaced.")
         yield picture
 
@@ -214,50 +215,24 @@ def _avatar(plate: Plate, parts: Parts, report: ChunkReport) -> Plate:
     """The plate with the licensed face on it, once the guard has seen it.
 
     Raises:
-        GuardAbortError: it does not let the face be replaced, or knows another one.
-        NoFaceError: nothing was replaced.
+        GuardAbortError, NoFaceError, PlateRejectedError: see ``dressing.dressed``.
     """
-    picture = plate.picture.copy()
-    swapped = 0
-    for track in _looked_at(picture, parts, report):
-        swapped += parts.swapper.swap_still(picture, track.mesh).strength > 0
-    if swapped != 1:
-        raise NoFaceError(f"The licensed face was put onto {swapped} faces of the portrait instead of one.")
-    smile = Smile(*parts.swapper.portrait)
-    avatar = swapped_plate(plate, picture, parts.models, smile=smile)
+    avatar, looked = dressing.dressed(plate, swapper=parts.swapper, guard=parts.guard, models=parts.models)
+    _count(looked, report)
     _compare(avatar.picture, avatar.mesh, parts, report)
-    report.tracks = swapped
+    report.tracks = len(looked.tracks)
     return avatar
+
+
+def _count(looked: Looked, report: ChunkReport) -> None:
+    report.detections += looked.detections
+    report.embedded += looked.embedded
 
 
 def _compare(picture: Image, mesh: Points, parts: Parts, report: ChunkReport) -> None:
     """Note how far the face that was made is from the licensed one."""
     made = parts.likeness.embedder.embed(picture, mesh)
     report.similarity.append(round(made.distance(parts.likeness.source), 4))
-
-
-def _looked_at(picture: Image, parts: Parts, report: ChunkReport) -> list[Track]:
-    """The followed faces of a single picture; the guard allowed each to be replaced.
-
-    Raises:
-        GuardAbortError: a face may not be there, or a followed one may not be replaced.
-    """
-    return _judged(Tracker(parts.models, 1.0), picture, 0, 0.0, parts, report)
-
-
-def _judged(
-    tracker: Tracker, picture: Image, index: int, time_s: float, parts: Parts, report: ChunkReport
-) -> list[Track]:
-    embedded = tracker.embedded
-    tracks = tracker.update(picture, index, time_s)
-    faces = tracker.frame_faces(index, time_s)
-    verdicts = ask(parts.guard, faces, tracks)
-    report.detections += len(faces.faces)
-    report.embedded += tracker.embedded - embedded
-    kept = [track for track in tracks if verdicts[track.id].action is not Action.SWAP]
-    if kept:
-        raise GuardAbortError(verdicts[kept[0].id].code or "performer.no_release", frame=index)
-    return list(tracks)
 
 
 def _write(

@@ -5,33 +5,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('generation', '0008_script_hash'),
+        ("generation", "0008_script_hash"),
     ]
 
     operations = [
         migrations.RemoveField(
-            model_name='presentation',
-            name='plan_sha256',
+            model_name="presentation",
+            name="plan_sha256",
         ),
         migrations.AddField(
-            model_name='job',
-            name='revises',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='generation.job'),
+            model_name="job",
+            name="revises",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="revisions",
+                to="generation.job",
+            ),
         ),
         migrations.AddField(
-            model_name='presentation',
-            name='revises',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='generation.presentation'),
+            model_name="presentation",
+            name="revises",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="revisions",
+                to="generation.presentation",
+            ),
         ),
         migrations.AlterField(
-            model_name='job',
-            name='mark_id',
+            model_name="job",
+            name="mark_id",
             field=models.CharField(db_index=True, max_length=16, null=True),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(condition=models.Q(('revises__isnull', True)), fields=('mark_id',), name='job_mark_is_its_own'),
+            model_name="job",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("revises__isnull", True)), fields=("mark_id",), name="job_mark_is_its_own"
+            ),
         ),
     ]

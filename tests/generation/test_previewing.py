@@ -18,9 +18,10 @@ from audit import selectors as log
 from audit.leaf import KeyKind
 from consent import selectors as consent_rows
 from consent import services as consents
-from generation import counting, presenting, previewing, services, speaking, templating
+from generation import counting, loaded, presenting, previewing, services, speaking, templating
 from generation.engine.media.colour import to_planes
 from generation.engine.media.image import decode_image
+from generation.engine.types import Image
 from generation.errors import (
     NotFoundError,
     PresentInvalidError,
@@ -220,15 +221,33 @@ def test_a_script_is_heard_and_seen_and_nothing_is_kept(
         path.unlink()
     picture = decode_image(seen)
     assert picture.shape == (1138, 640, 3)
+    assert nearer(picture, decode_image(astronaut), than=decode_image(hopper)), "the licensed face is shown"
     assert np.abs(picture.astype(int) - decode_image(again)).max() > 50
     assert not Presentation.objects.exists()
     assert sorted((studio.home / "blobs").rglob("*")) == stored
-    opened = [each for each in decisions(performer.identity_id) if each["decision"] == "admit"]
-    assert [each["consents"] for each in opened] == [[performer.id]]  # the second picture was from memory
+    for consent in (performer, teller):
+        opened = [each for each in decisions(consent.identity_id) if each["decision"] == "admit"]
+        assert [each["consents"] for each in opened] == [[consent.id]]  # the second picture was from memory
+    consents.block(image=hopper, identity_id=None, reason="blocked", by=studio.by["legal"])
+    with pytest.raises(RefusedError) as refused:
+        previewing.see(request, by=by)
+    assert refused.value.code == "face.blocked"
     consents.revoke(performer.id, reason="withdrawn", by=studio.by["legal"])
     with pytest.raises(RefusedError):
         previewing.see(request, by=by)
     assert not previewing._plates
+
+
+def nearer(picture: Image, one: Image, *, than: Image) -> bool:
+    """Whether the face of a picture is nearer to one person's than to another's."""
+    models = loaded.face_models()
+
+    def face(shown: Image) -> Any:
+        found = max(models.detector.detect(shown), key=lambda each: each.width_px)
+        return models.embedder.embed(shown, models.landmarks.settle(shown, found).mesh)
+
+    seen = face(picture)
+    return bool(seen.distance(face(one)) < seen.distance(face(than)))
 
 
 # ---- with a template
@@ -267,7 +286,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         picture = np.full((small.height_px, small.width_px // 2, 3), 90, np.uint8)
         plate = Plate(picture, np.full(picture.shape[:2], 0.5, np.float32), np.zeros((468, 3), np.float32))
         puppet = SimpleNamespace(frame=lambda _shape: picture)
-        return previewing._Ready(plate, puppet, small, 0.0)  # type: ignore[arg-type]  a puppet of a test
+        return previewing._Ready(plate, puppet, picture, small, 0.0)  # type: ignore[arg-type]  a puppet of a test
 
     monkeypatch.setattr(previewing, "_ready", ready)
     monkeypatch.setattr(speaking, "speech_engine", lambda *_: ToneEngine())
