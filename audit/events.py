@@ -422,6 +422,20 @@ class ScriptSent(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LikenessSent(Event):
+    """A person's face and speech are about to leave the house, to an engine at `host` that moves the lips.
+
+    `consent` is what the person's face is used under; `frames` counts those that go.
+    """
+
+    type = "likeness.sent"
+    job: str
+    consent: str
+    host: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _TemplateChanged(Event):
     """What every change of a template says; `sha256` is of the version that is used from now on."""
 
@@ -464,7 +478,7 @@ TYPES: dict[str, type[Event]] = {
         *(GateDecided, GenerationQueued, GenerationStarted, GenerationFinished, GenerationFailed),
         *(GenerationCancelled, LabelApplied, OutputDownloaded, OutputWithdrawn),
         *(ExportRequested, ExportApproved, ExportRejected, ExportDelivered, ExportErased),
-        *(HookAdded, HookRemoved, ScriptSent),
+        *(HookAdded, HookRemoved, ScriptSent, LikenessSent),
         *(TemplateActivated, TemplateRolledBack, TemplateFellBack),
     )
 }

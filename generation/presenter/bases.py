@@ -14,7 +14,7 @@ from generation.presenter.errors import DrivingMismatchError
 from generation.presenter.loop import Loop
 from generation.presenter.loop_stage import LoopStage
 from generation.presenter.puppet.puppet import Puppet
-from generation.presenter.scene import Layout, Plate, Stage, backdrop
+from generation.presenter.scene import Layout, Plate, Stage, backdrop, own_colours
 
 Pictures = Callable[[int, int], Iterator[Image]]
 """First frame and how many: the loop's pictures from there on, round and round, (h, w, 3) uint8 BGR."""
@@ -37,6 +37,9 @@ class Base(Protocol):
     def shown(self, plate: Plate, layout: Layout, performance: Performance, *, fps: int) -> Iterator[Shown]:
         """The frames, in order; each is drawn on and turned into planes before the next one is asked for."""
 
+    def reference(self, plate: Plate) -> tuple[Image, Points]:
+        """One picture of the person with the lips closed, and its mesh."""
+
 
 class StillBase:
     """The portrait of the plate."""
@@ -46,9 +49,10 @@ class StillBase:
 
     def shown(self, plate: Plate, layout: Layout, performance: Performance, *, fps: int) -> Iterator[Shown]:
         """See ``Base``."""
-        puppet = Puppet(plate.picture, plate.mesh, smile=plate.smile)
+        own = own_colours(plate)
+        puppet = Puppet(own, plate.mesh, smile=plate.smile)
         stage = Stage(
-            plate, layout, backdrop(layout, self._background), performance.cues, moving=puppet.moving
+            plate, layout, backdrop(layout, self._background), performance.cues, moving=puppet.moving, own=own
         )
         rest = np.zeros(performance.shapes.shape[1])
         moved = performance.motion
@@ -62,6 +66,10 @@ class StillBase:
                 return stage.planes(picture, roll_deg=roll, shift=shift, time_s=count / fps)
 
             yield Shown(picture, plate.mesh, 0, planes)
+
+    def reference(self, plate: Plate) -> tuple[Image, Points]:
+        """See ``Base``."""
+        return plate.picture, plate.mesh
 
 
 class LoopBase:
@@ -93,6 +101,16 @@ class LoopBase:
                 return stage.planes(picture, at=at, time_s=count / fps)
 
             yield Shown(picture, self.loop.meshes[at], at, planes)
+
+    def reference(self, plate: Plate) -> tuple[Image, Points]:
+        """See ``Base``.
+
+        Raises:
+            DrivingMismatchError: the loop has no pictures.
+        """
+        del plate
+        at = self.loop.references[0]
+        return _own(next(self._pictures(at, 1), None), self.loop, at), self.loop.meshes[at]
 
 
 def _own(picture: Image | None, loop: Loop, count: int) -> Image:

@@ -22,6 +22,7 @@ from generation.presenter.mouthpaste import Tint, aligned_crop, box_crop, crop, 
 from generation.presenter.scene import Layout, Plate
 from generation.presenter.speech import Phone, Speech
 
+VERSION = "neural/1"
 PAUSE_S, FADE_S = 0.2, 0.08
 
 Weights = npt.NDArray[np.float64]
@@ -31,7 +32,7 @@ class NeuralEngine:
     """Satisfies ``DrivingEngine`` for one speech.
 
     ``first``: frame of the whole speech at which the performance that is given begins. ``tint``: what
-    ``tint_for`` gave for one picture of the person, so that all parts of a speech have the same colours.
+    ``tint_for`` gave; else it is seen on the base's reference, so that all parts have the same colours.
     """
 
     needs_gpu = False
@@ -39,7 +40,7 @@ class NeuralEngine:
     def __init__(
         self, net: LipNet, base: Base, speech: Speech, *, tint: Tint | None = None, first: int = 0
     ) -> None:
-        self.name = f"neural/1 {net.name}"
+        self.name = f"{VERSION} {net.name}"
         self._net, self._base, self._speech = net, base, speech
         self._tint, self._first = tint, first
 
@@ -56,10 +57,9 @@ class NeuralEngine:
             raise DrivingMismatchError(f"The speech has {count} frames, {part.stop} are wanted.")
         heard = windows(mel(self._speech.pcm, rate=self._speech.sample_rate), frames=count, fps=fps)[part]
         shares = spoken_share(self._speech.phones, frames=count, fps=fps)[part]
-        tint = self._tint
+        tint = self._tint or tint_for(self._net, *self._base.reference(plate))
         for at, shown in enumerate(self._base.shown(plate, layout, performance, fps=fps)):
             if shares[at] > 0:
-                tint = tint or tint_for(self._net, shown.picture, shown.mesh)
                 into = _into(self._net, shown.mesh)
                 made = self._net.speak(crop(shown.picture, into, self._net.contract.side), heard[at])
                 paste(shown.picture, made, into, shown.mesh, tint=tint, weight=float(shares[at]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,18 +21,31 @@ from generation.presenter.outside import Outside, Wanted, checked_video
 from generation.presenter.scene import Layout, Plate, _subtitle
 from generation.presenter.speech import Speech
 
+VERSION = "outside/1"
+
 
 class OutsideEngine:
     """Satisfies ``DrivingEngine`` for one speech; nothing is shown before the whole video is there and fits.
 
     ``work``: a folder for the films, which are gone afterwards. ``first``: frame of the whole speech at which
-    the performance that is given begins.
+    the performance that is given begins. ``leaving``: called with the number of frames right before they are
+    sent; when it raises, nothing is.
     """
 
     needs_gpu = False
 
-    def __init__(self, outside: Outside, base: Base, speech: Speech, *, work: Path, first: int = 0) -> None:
-        self.name = f"outside/1 at {outside.host}"
+    def __init__(
+        self,
+        outside: Outside,
+        base: Base,
+        speech: Speech,
+        *,
+        work: Path,
+        leaving: Callable[[int], object],
+        first: int = 0,
+    ) -> None:
+        self.name = f"{VERSION} at {outside.host}"
+        self._leaving = leaving
         self._outside, self._base, self._speech = outside, base, speech
         self._work, self._first = work, first
 
@@ -56,6 +69,7 @@ class OutsideEngine:
             shown = (each.planes() for each in self._base.shown(plate, layout, silent, fps=fps))
             rate = self._speech.sample_rate
             write_film(template, shown, size_px=size, fps=fps, pcm=np.zeros_like(sound), rate=rate)
+            self._leaving(len(performance.shapes))
             self._outside.drive(template, sound, rate=rate, code=code, out=made)
             yield from _shown(made, Wanted(len(performance.shapes), size, fps), layout, performance)
         finally:

@@ -12,6 +12,7 @@ import numpy as np
 from generation.engine.faces.landmarks import FaceMesh
 from generation.engine.media.info import MediaInfo
 from generation.engine.types import Image
+from generation.presenter.bases import Base, LoopBase, StillBase
 from generation.presenter.driving import DrivingEngine, PuppetEngine
 from generation.presenter.idle_engine import IdleEngine
 from generation.presenter.loop import Loop, turning
@@ -19,6 +20,13 @@ from generation.presenter.scene import Plate
 
 See = Callable[[Iterator[Image]], Iterator[Image]]
 """Gets a run of pictures and gives them back as they shall be seen, one for one."""
+
+
+class Mouth(Protocol):
+    """Makes the engine that moves the lips, where it is not the embedded one."""
+
+    def __call__(self, base: Base, embedded: Callable[[], DrivingEngine], *, first: int) -> DrivingEngine:
+        """For the person of ``base`` from frame ``first`` on; ``embedded`` takes its place if need be."""
 
 
 class Person(Protocol):
@@ -36,6 +44,7 @@ class Portrayed:
     """A portrait; ``plates`` by the share of the frame's height that they fill."""
 
     plates: Mapping[float, Plate]
+    mouth: Mouth | None = None
 
     def plate(self, share: float) -> Plate:
         """See ``Person``."""
@@ -43,8 +52,9 @@ class Portrayed:
 
     def engine(self, background: Image | None, *, first: int) -> DrivingEngine:
         """See ``Person``; a portrait is the same at any time."""
-        del first
-        return PuppetEngine(background)
+        if self.mouth is None:
+            return PuppetEngine(background)
+        return self.mouth(StillBase(background), lambda: PuppetEngine(background), first=first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,11 @@ class Filmed:
     info: MediaInfo
     see: See = iter
     landmarks: FaceMesh | None = None
+    mouth: Mouth | None = None
 
-    def seen(self, see: See, landmarks: FaceMesh) -> Filmed:
-        """The same person as something else shows them."""
-        return replace(self, see=see, landmarks=landmarks)
+    def seen(self, see: See, landmarks: FaceMesh, mouth: Mouth | None = None) -> Filmed:
+        """The same person as something else shows them, and moves their lips."""
+        return replace(self, see=see, landmarks=landmarks, mouth=mouth)
 
     def pictures(self, first: int, count: int) -> Iterator[Image]:
         """The clip from a frame on, round and round."""
@@ -76,6 +87,12 @@ class Filmed:
 
     def engine(self, background: Image | None, *, first: int) -> DrivingEngine:
         """See ``Person``."""
+        if self.mouth is None:
+            return self._embedded(background, first)
+        base = LoopBase(self.loop, self.pictures, background=background, first=first)
+        return self.mouth(base, lambda: self._embedded(background, first), first=first)
+
+    def _embedded(self, background: Image | None, first: int) -> IdleEngine:
         references = [next(self.pictures(at, 1)) for at in self.loop.references]
         return IdleEngine(
             self.loop,

@@ -47,7 +47,7 @@ def plan(package: Package, *, earlier: Package | None = None, target_s: float = 
         unit = package.unit(number)
         taken = earlier.unit(found[number]).start if earlier is not None and number in found else None
         last = spans[-1] if spans else None
-        if last is not None and _goes_on(last, taken, most=int(target_s * package.fps)):
+        if last is not None and _goes_on(last, taken, most=target_s * package.fps):
             spans[-1] = Span(
                 last.index,
                 last.first_frame,
@@ -65,7 +65,7 @@ def made_anew(spans: Sequence[Span]) -> int:
     return sum(span.frames for span in spans if span.taken_from is None)
 
 
-def _goes_on(last: Span, taken: int | None, *, most: int) -> bool:
+def _goes_on(last: Span, taken: int | None, *, most: float) -> bool:
     """Whether a unit joins the span before it: both taken from one place, or both made and not yet long."""
     if last.taken_from is None:
         return taken is None and last.frames < most

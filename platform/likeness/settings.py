@@ -45,6 +45,11 @@ LIKENESS_TTS_KIND = env.choice("TTS_KIND", choices=("plain", "azure", "cosyvoice
 LIKENESS_TTS_KEY = env.text("TTS_KEY")
 LIKENESS_TTS_HOSTS = env.names("TTS_HOSTS", default=[])  # the only hosts that a script is sent to
 LIKENESS_TTS_NETWORKS = env.names("TTS_NETWORKS", default=[])  # private networks that they may be in
+LIKENESS_LIPSYNC = env.text("LIPSYNC", default="puppet")  # or neural:MODEL_ID, or outside
+LIKENESS_LIPSYNC_URL = env.text("LIPSYNC_URL")  # of the engine outside: no face leaves the house without it
+LIKENESS_LIPSYNC_KEY = env.text("LIPSYNC_KEY")
+LIKENESS_LIPSYNC_HOSTS = env.names("LIPSYNC_HOSTS", default=[])  # the only hosts that a face is sent to
+LIKENESS_LIPSYNC_NETWORKS = env.names("LIPSYNC_NETWORKS", default=[])  # private networks they may be in
 LIKENESS_PORT = env.integer("PORT", default=8080, low=1, high=65535)
 
 # ---- doors that lower packages reach by name

@@ -56,6 +56,9 @@ class Flat:
             picture = np.full((layout.height_px, layout.width_px, 3), 60 + 10 * at, np.uint8)
             yield Shown(picture, plate.mesh, 0, lambda picture=picture: to_planes(picture))
 
+    def reference(self, plate: Plate) -> tuple[Image, Any]:
+        return plate.picture, plate.mesh
+
 
 class Server:
     """What the engine was asked, and how it answers."""
@@ -209,7 +212,7 @@ def performed(frames: int = FRAMES, cues: tuple[Cue, ...] = ()) -> Performance:
 def engine(server: Server, **changes: Any) -> OutsideEngine:
     work = server.folder / "work"
     work.mkdir(exist_ok=True)
-    return OutsideEngine(server.outside(**changes), Flat(), speech(), work=work)
+    return OutsideEngine(server.outside(**changes), Flat(), speech(), work=work, leaving=bool)
 
 
 def driven(made: OutsideEngine, performance: Performance | None = None) -> list[Planes]:
@@ -366,7 +369,7 @@ def test_a_silent_film_and_the_sound_go_out_and_a_video_comes_back(server: Serve
 
 def test_only_the_sound_under_a_part_goes_out(server: Server) -> None:
     work = server.folder
-    made = OutsideEngine(server.outside(), Flat(), speech(), work=work, first=8)
+    made = OutsideEngine(server.outside(), Flat(), speech(), work=work, leaving=bool, first=8)
 
     assert len(driven(made, performed(4))) == 4
     with wave.open(io.BytesIO(base64.b64decode(server.submitted[0]["audio_url"].partition(",")[2]))) as sound:

@@ -52,6 +52,7 @@ EVENTS: dict[str, Told] = {
     "hook.added": Told("", "shield", _("An address outside is told of jobs")),
     "hook.removed": Told("", "undo", _("An address outside is told of jobs no more")),
     "script.sent": Told("warn", "shield", _("Words of a script went to a speech engine outside")),
+    "likeness.sent": Told("warn", "shield", _("A face and a voice went to a lip-sync engine outside")),
     "template.activated": Told("", "check", _("A look of videos came into use")),
     "template.rolled_back": Told("warn", "undo", _("An earlier look of videos was put back")),
     "template.fell_back": Told(
