@@ -175,7 +175,7 @@ def _forget(request: PresentRequest) -> None:
 
 
 def _ready(admitted: Admitted, layout: Layout, release: PerformerTemplate, *, by: Actor) -> _Ready:
-    """The performer's plate with the licensed face, as large as a preview is; from memory while it is fresh."""
+    """The performer's plate with the licensed face, small; from memory while it is fresh."""
     request = admitted.request
     licence = previewable.licence(request, admitted.use, tenant=by.tenant)
     face = consents.licensed_source(request.identity_id, tenant=by.tenant)
