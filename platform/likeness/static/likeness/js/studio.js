@@ -107,7 +107,7 @@ function learned() {
   drawInk(JSON.parse(found.dataset.marks || "[]"));
   const clean = "clean" in found.dataset;
   const cast = form.elements.identity.value && form.elements.performer.value;
-  hearing.disabled = !(clean && cast) || Boolean(form.elements.recording.value); /* a recording is heard as it is */
+  hearing.disabled = !(clean && cast) || Boolean(form.elements.recording?.value); /* it is heard as it is */
   document.getElementById("render").disabled = !clean;
   if (clean && cast) see();
   else { if (looking) looking.abort(); hide(idle); }
