@@ -59,6 +59,7 @@ def test_from_an_empty_page_to_a_labelled_video_and_a_changed_one(arrive, cast, 
     person.driver.back()
     person.press("Change and make again")
     assert person.sees("You are changing")
+    assert until(person, SHOWN) == 640
     person.fill("script", "您好，请取号。请稍候片刻。")
     person.press("Make the video")
     assert person.sees("1 of 2 sentences are taken over", timeout_s=JOB_S)
