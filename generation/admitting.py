@@ -19,6 +19,7 @@ from generation import (
     exporting,
     labelling,
     leases,
+    lipsync,
     loaded,
     performances,
     planner,
@@ -218,8 +219,10 @@ def _plan(job: Job) -> _Plan:
         requirement=requirement,
         faces=labelling.faces_of(job),
     )
-    made = spans.plan(performances.package_of(job.media)) if performed else planner.spans(info)
-    return _Plan(requirement, marks, made)
+    if not performed:
+        return _Plan(requirement, marks, planner.spans(info))
+    package = performances.package_of(job.media)
+    return _Plan(requirement, marks, spans.plan(package, target_s=lipsync.longest_s(package.engine)))
 
 
 def _last_look(row: Job, admitted: Admission) -> str:

@@ -227,6 +227,12 @@ class SyncOutOfBoundsError(GenerationError):
         super().__init__(message)
         self.report = dict(report)
 
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """What did not hold."""
+        found = self.report.get("failed")
+        return tuple(map(str, found)) if isinstance(found, list | tuple) else ()
+
 
 class CallbackRefusedError(GenerationError):
     """An address that is not called, or a secret that does not belong to it."""

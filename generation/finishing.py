@@ -21,6 +21,7 @@ from generation import (
     exporting,
     hooks,
     labelling,
+    lipsync,
     loaded,
     performances,
     planner,
@@ -33,11 +34,12 @@ from generation import (
 from generation.admitting import taken
 from generation.engine.errors import NoFaceError
 from generation.engine.media.info import MediaInfo
-from generation.errors import AlreadyOverError, LeaseLostError, PermitError
+from generation.errors import AlreadyOverError, LeaseLostError, PermitError, SyncOutOfBoundsError
 from generation.gate import admission, authority
 from generation.leases import Lease
 from generation.marking import MarkPlan
 from generation.models import Chunk, Job, JobState
+from generation.presenter.errors import SyncUnmeasuredError
 from generation.sealing import Sealed, SealOrder
 from watermark.c2pa import ConsentStatement
 from watermark.errors import MarkUnreadableError
@@ -75,11 +77,15 @@ def seal(job_id: uuid.UUID) -> None:
 
 
 def _end(job_id: uuid.UUID, error: Exception, lease: Lease) -> None:
-    """Close the job as the error demands, unless it is made again for its mark."""
+    """Close the job as the error demands, unless it is made again for its mark or its lips."""
     try:
         if isinstance(error, MarkUnreadableError):
             lease.check()
             if remarking.mark_again(job_id):
+                return
+        if isinstance(error, SyncOutOfBoundsError | SyncUnmeasuredError):
+            lease.check()
+            if remarking.drive_again(job_id, error):
                 return
     except (LeaseLostError, AlreadyOverError) as other:
         error = other
@@ -239,9 +245,12 @@ def report_of(job: Job) -> dict[str, Any]:
     total["similarity_mean"] = sum(distances) / len(distances) if distances else 0.0
     total["notes"] = list(dict.fromkeys(note for report in reports for note in report["notes"]))
     total["stage_ms"] = _mean_stages(reports)
+    given_up = lipsync.warnings_of(job.report)
+    if driving := lipsync.added_up(reports, given_up=given_up):
+        total[lipsync.REPORT] = driving
     total[remarking.RETRIES] = job.report.get(remarking.RETRIES, 0)
     total[remarking.READABLE] = True  # what could not be read back does not come here
-    total["attempts"] = max(chunk.attempts for chunk in chunks) + total[remarking.RETRIES]
+    total["attempts"] = max(chunk.attempts for chunk in chunks) + total[remarking.RETRIES] + bool(given_up)
     total["reused"] = _reused(chunks)
     total["encoder"] = planner.encoder_of(job.mode, performed=performances.is_performance(job.media))
     total["alarms"] = alarms(total, review=job.report.get("review"))

@@ -1,8 +1,12 @@
-"""The second and last attempt at an output whose invisible mark could not be read back: made again, stronger.
+"""The second and last attempt at an output that may not leave as it is.
 
-The mark lies under the encoder, so the chunks are made anew; id, permit and label stay. A job whose marks are
-in the robust profile already ends at once, as does one that fails again: no file leaves with a mark that
-cannot be read, and a clip that can carry none (black, one colour) is not delivered.
+One whose invisible mark could not be read back is made again, stronger. The mark lies under the encoder, so
+the chunks are made anew; id, permit and label stay. A job whose marks are in the robust profile already ends
+at once, as does one that fails again: no file leaves with a mark that cannot be read, and a clip that can
+carry none (black, one colour) is not delivered.
+
+One whose mouth and sound do not agree is made again where another engine than the embedded one drove it: that
+one does then.
 """
 
 from __future__ import annotations
@@ -13,10 +17,12 @@ from dataclasses import replace
 
 from django.db import transaction
 
-from generation import queueing, transitions
-from generation.errors import AlreadyOverError
+from generation import lipsync, queueing, transitions
+from generation.errors import AlreadyOverError, SyncOutOfBoundsError
 from generation.marking import MarkPlan
 from generation.models import Chunk, ChunkState, Job, JobState
+from generation.presenter.engines import Kind, after_sync
+from generation.presenter.errors import SyncUnmeasuredError
 from watermark.invisible import Profile
 
 log = logging.getLogger(__name__)
@@ -58,20 +64,44 @@ def mark_again(job_id: uuid.UUID) -> bool:
         job.report = {**job.report, READABLE: False}
         job.save(update_fields=["report", "touched"])
         return False
-    _send_back(job, plan)
+    log.warning("Job %s: the mark was not readable; the output is made again with %s.", job.id, plan.profile)
+    job.marking, job.report = plan.as_record(), {**job.report, RETRIES: 1}
+    _send_back(job)
     return True
 
 
-def _send_back(job: Job, plan: MarkPlan) -> None:
-    log.warning("Job %s: the mark was not readable; the output is made again with %s.", job.id, plan.profile)
+@transaction.atomic
+def drive_again(job_id: uuid.UUID, error: SyncOutOfBoundsError | SyncUnmeasuredError) -> bool:
+    """Send all chunks of a sealing job back, to be driven by the embedded engine, once.
+
+    False where that engine drew everything already.
+
+    Raises:
+        AlreadyOverError: the job ended meanwhile.
+    """
+    job = transitions.lock(job_id)
+    if job.state != JobState.SEALING:
+        raise AlreadyOverError(f"Job {job.id} is {job.state}.")
+    reports = Chunk.objects.filter(job=job).order_by("index").values_list("report", flat=True)
+    drew = (name for report in reports for name in lipsync.drawn_by(report))
+    other = next((name for name in drew if lipsync.kind_of(name) is not Kind.PUPPET), "")
+    fallback = after_sync(error, kind=lipsync.kind_of(other))
+    if fallback is None:
+        return False
+    log.warning("Job %s: %s It is made again by the embedded engine.", job.id, fallback.message)
+    job.report = {**job.report, lipsync.REPORT: lipsync.while_redone(replace(fallback, engine=other))}
+    _send_back(job)
+    return True
+
+
+def _send_back(job: Job) -> None:
     job.state, job.worker, job.attempts = JobState.RUNNING, "", 0
-    job.marking, job.report = plan.as_record(), {**job.report, RETRIES: 1}
     job.save(update_fields=["state", "worker", "attempts", "marking", "report", "touched"])
     for chunk in Chunk.objects.filter(job=job):
         (transitions.scratch(job.pk) / chunk.path).unlink(missing_ok=True)
         chunk.state, chunk.attempts, chunk.frames_done = ChunkState.QUEUED, 0, 0
         chunk.worker = chunk.path = ""
-        if "taken_from" in chunk.plan:  # what was marked before was marked weaker
+        if "taken_from" in chunk.plan:  # what was made before was marked weaker, or driven by another engine
             chunk.plan = {**chunk.plan, "taken_from": None}
         chunk.save()
         queueing.send_on_commit("run_chunk", chunk.pk)

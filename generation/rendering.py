@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from generation import delivery, dressing, idling, marking, performances, staging
+from generation import delivery, dressing, idling, lipsync, marking, performances, staging
 from generation.dressing import Looked
 from generation.engine.chunk import Likeness, PipelineSettings, StillSwapper
 from generation.engine.errors import GuardAbortError, NoFaceError
@@ -33,6 +33,7 @@ from generation.engine.types import ChunkReport, Finish, Guard, Image, Planes, P
 from generation.errors import PermitError
 from generation.gate import authority
 from generation.gate.gallery import is_strong
+from generation.lipsync import SiteMouth
 from generation.models import Chunk, Job, Presentation
 from generation.presenter.errors import SpliceError
 from generation.presenter.package import Package
@@ -58,6 +59,8 @@ class Parts:
     finish: Finish
     progress: Progress
     settings: PipelineSettings
+    mouth: SiteMouth | None = None
+    """Of a performance that another engine than the embedded one is to drive."""
 
 
 def render(job: Job, span: Span, out: Path, parts: Parts) -> ChunkReport:
@@ -80,6 +83,7 @@ def render(job: Job, span: Span, out: Path, parts: Parts) -> ChunkReport:
         info = MediaInfo.from_record(job.media.info)
         _write(drawn, package, span, out, info, parts, report, faces=faces)
     report.mouth = _mouth(out, package, span, parts.models)
+    report.driving = {} if parts.mouth is None else parts.mouth.as_record()
     report.stage_ms = {"process": round(1000 * (time.process_time() - began_s) / max(1, report.frames), 3)}
     return report
 
@@ -108,6 +112,7 @@ def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
     report = ChunkReport(frames=span.frames, detections=span.frames, swapped=span.frames, tracks=1)
     report.similarity = list(earlier.report["similarity"][:1])
     report.mouth = mouth_of(earlier)[first : first + span.frames]
+    report.driving = dict(earlier.report.get(lipsync.REPORT, {}))
     report.notes.append(f"{span.frames} frames were taken over from job {earlier.id}.")
     return report
 
@@ -181,14 +186,15 @@ def _licensed(person: Person, package: Package, parts: Parts, report: ChunkRepor
         GuardAbortError, NoFaceError: see ``_avatar``.
     """
     if isinstance(person, Portrayed):
-        return Portrayed({share: _avatar(plate, parts, report) for share, plate in person.plates.items()})
+        plates = {share: _avatar(plate, parts, report) for share, plate in person.plates.items()}
+        return Portrayed(plates, parts.mouth)
     if not isinstance(person, Filmed):
         raise NoFaceError("Nobody knows how the performer's face is replaced.")
 
     def replaced(pictures: Iterator[Image]) -> Iterator[Image]:
         return _replaced(pictures, package.fps, parts, report)
 
-    licensed = person.seen(replaced, parts.models.landmarks)
+    licensed = person.seen(replaced, parts.models.landmarks, parts.mouth)
     first = next(licensed.pictures(person.loop.references[0], 1))
     region = Region.of_mesh(person.loop.meshes[person.loop.references[0]])
     _compare(first, parts.models.landmarks.measure(first, region).mesh, parts, report)

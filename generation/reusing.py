@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generation import delivery, labelling, performances, planner
+from generation import delivery, labelling, lipsync, performances, planner
 from generation.errors import JobStateError, NotFoundError, WithdrawnError
 from generation.gate.authority import Admission
 from generation.marking import MarkPlan
 from generation.models import Job, JobState, Media, Presentation
 from generation.presenter import spans
+from generation.presenter.engines import Kind
 from generation.presenter.errors import PackageError
 from generation.presenter.spans import Span
 from watermark.profiles import Requirement
@@ -52,6 +53,10 @@ def reuse_for(job: Job, requirement: Requirement) -> Reuse | None:
         theirs.fps,
     ):
         return None
+    if lipsync.kind_of(mine.engine) is Kind.OUTSIDE or lipsync.warnings_of(earlier.report):
+        return (
+            None  # an engine outside gets a video whole; what another engine drew instead is not this one's
+        )
     if mine.idle is not None or any(_moves(span.background, tenant=job.tenant) for span in mine.scenes):
         return None  # what stands behind a sentence is elsewhere in time
     found = spans.plan(mine, earlier=theirs)

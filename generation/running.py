@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit import services as audit
 from audit.events import GenerationStarted
 from consent import selectors as consents
-from generation import blobs, leases, loaded, performances, planner, queueing, rendering, transitions
+from generation import blobs, leases, lipsync, loaded, performances, planner, queueing, rendering, transitions
 from generation.engine.chunk import ChunkPlan, Likeness
 from generation.engine.errors import CancelledError, NoFaceError
 from generation.engine.faces.models import FaceModels
@@ -196,14 +196,20 @@ def _process(
     finish = Finisher(
         MarkPlan.from_record(job.marking, mark_hex=job.mark_id or ""), loaded.carrier(job.tenant)
     )
+    progress = Heartbeat(claim, permit, guard, lease=lease, models=models)
+    mouth = None
+    if performed:
+        package = performances.package_of(job.media)
+        mouth = lipsync.mouth_for(job, package, work=claim.out.parent, progress=progress)
     parts = Parts(
         models=models,
         swapper=swapper,
         likeness=Likeness(embedder=models.embedder, source=source),
         guard=guard,
         finish=finish,
-        progress=Heartbeat(claim, permit, guard, lease=lease, models=models),
+        progress=progress,
         settings=planner.pipeline_settings(job.mode, performed=performed),
+        mouth=mouth,
     )
     report = rendering.render(job, span, claim.out, parts) if performed else _footage(claim, parts)
     finish.write_track(claim.out)

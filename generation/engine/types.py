@@ -144,6 +144,8 @@ class ChunkReport:
     """Plain sentences: what was converted, dropped or missing."""
     mouth: list[tuple[float, float]] = field(default_factory=list)
     """Of a presenter's chunk, by frame as it was encoded: lips apart in eye distances, share of it dark."""
+    driving: dict[str, Any] = field(default_factory=dict)
+    """Of a presenter's chunk that another engine than the embedded one was to draw: what drew it."""
     stage_ms: dict[str, float] = field(default_factory=dict)
     """CPU milliseconds per frame by stage."""
 

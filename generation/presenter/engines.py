@@ -6,16 +6,16 @@ finished file fails the sync measure is replaced by rendering again. Either leav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from generation.engine.errors import FaceError, MediaError, WeightsError
 from generation.engine.types import Planes
 from generation.presenter.driving import DrivingEngine, Performance
 from generation.presenter.errors import DrivingError, DrivingUnavailableError, SyncUnmeasuredError
 from generation.presenter.scene import Layout, Plate
-from generation.presenter.sync import SyncReport
 
 
 class Kind(StrEnum):
@@ -102,7 +102,15 @@ def engine_for(kind: str, makers: Mapping[Kind, Maker]) -> Chosen:
     return Chosen(known, makers.get(known, missing), makers[Kind.PUPPET])
 
 
-def after_sync(found: SyncReport | SyncUnmeasuredError, *, kind: str) -> Fallback | None:
+class Measured(Protocol):
+    """A sync report, or an error that tells of one."""
+
+    @property
+    def failed(self) -> Sequence[str]:
+        """What does not hold; nothing where mouth and sound agree."""
+
+
+def after_sync(found: Measured | SyncUnmeasuredError, *, kind: str) -> Fallback | None:
     """Whether a finished file must be rendered again with the puppet, and why; None: it stands, or fails.
 
     The puppet is never replaced: its file out of bounds fails the job.

@@ -10,8 +10,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Critical, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from generation import lipsync
+from generation.engine.errors import WeightsError
 from generation.errors import CallbackRefusedError
-from generation.presenter.errors import SpeechUnavailableError, VoiceTableError
+from generation.presenter.errors import DrivingUnavailableError, SpeechUnavailableError, VoiceTableError
 from generation.voicing import http_config, known
 from generation.webhook import read_places
 
@@ -76,6 +78,16 @@ def speech(**_: Any) -> list[CheckMessage]:
     except VoiceTableError as error:
         found.append(_error("E004", str(error), error.hint))
     return found
+
+
+@register()
+def lip_sync(**_: Any) -> list[CheckMessage]:
+    """An engine for lips that can never start is said at the start, not by the first warning in a job."""
+    try:
+        lipsync.check()
+    except (DrivingUnavailableError, WeightsError) as error:
+        return [_error("E005", f"LIKENESS_LIPSYNC cannot be used. {error}", error.hint)]
+    return []
 
 
 @register()

@@ -43,7 +43,7 @@ def test_good_settings_pass(production):
     [
         ("DEBUG", True, "E010"),
         ("SECRET_KEY", "x" * 80, "E011"),
-        ("SECRET_KEY", secrets.token_urlsafe(20), "E012"),
+        ("SECRET_KEY", "sixteen letters and a few", "E012"),
         ("ALLOWED_HOSTS", ["*"], "E013"),
         ("ALLOWED_HOSTS", [".example"], "E013"),
         ("LIKENESS_LOG_ORIGIN", "likeness.local/audit", "E014"),
@@ -157,3 +157,18 @@ def test_a_malformed_table_of_voices_is_said_at_the_start(settings, tmp_path):
     (tmp_path / "voices.d").mkdir()
     (tmp_path / "voices.d" / "ours.toml").write_text("[wang]")
     assert [fault.id for fault in checks.speech()] == ["likeness.E004"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("LIPSYNC", "wav2lip"), ("LIPSYNC", "neural:lips"), ("LIPSYNC_URL", ""), ("LIPSYNC_HOSTS", [])],
+)
+def test_an_engine_for_lips_that_can_never_start_is_said_at_the_start(name, value, settings, tmp_path):
+    settings.LIKENESS_HOME = tmp_path
+    assert checks.lip_sync() == []
+    settings.LIKENESS_LIPSYNC = "outside"
+    settings.LIKENESS_LIPSYNC_URL = "https://listed.example/"
+    settings.LIKENESS_LIPSYNC_HOSTS = ["listed.example"]
+    assert checks.lip_sync() == []
+    setattr(settings, f"LIKENESS_{name}", value)
+    assert [fault.id for fault in checks.lip_sync()] == ["likeness.E005"]

@@ -53,7 +53,7 @@ class Flat:
     def shown(self, plate: Plate, layout: Layout, performance: Performance, *, fps: int) -> Iterator[Shown]:
         del fps
         for at in range(len(performance.shapes)):
-            picture = np.full((layout.height_px, layout.width_px, 3), 60 + 10 * at, np.uint8)
+            picture = np.full((layout.height_px, layout.width_px, 3), min(60 + 10 * at, 255), np.uint8)
             yield Shown(picture, plate.mesh, 0, lambda picture=picture: to_planes(picture))
 
     def reference(self, plate: Plate) -> tuple[Image, Any]:
