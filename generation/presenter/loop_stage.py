@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from generation.engine.media.colour import to_planes
 from generation.engine.types import Image, Plane, Planes
+from generation.presenter.cutout import FAINT, spread
 from generation.presenter.errors import SceneError
 from generation.presenter.loop import Loop
 from generation.presenter.scene import Layout, _subtitle
@@ -78,7 +79,7 @@ class LoopStage:
         drawn = self._placed(picture, scale, left, top, lines=picture.shape[0])
         front = _own_colours(to_planes(drawn), cover)
         if layout.transparent:
-            return Planes(front.y, front.u, front.v, cover)
+            return _alone(front, cover)
         half, behind = _halved(cover), self._behind
         return Planes(
             _over(front.y, behind.y, cover), _over(front.u, behind.u, half), _over(front.v, behind.v, half)
@@ -112,6 +113,27 @@ def _own_colours(front: Planes, cover: Plane) -> Planes:
     return Planes(
         _spread(front.y, cover, SMALL), _spread(front.u, half, SMALL // 2), _spread(front.v, half, SMALL // 2)
     )
+
+
+def _alone(front: Planes, cover: Plane) -> Planes:
+    """The person without the room: players that know no cover, and whoever opens the file, see all of it."""
+    half = _halved(cover)
+    return Planes(
+        _beyond(front.y, cover, SMALL),
+        _beyond(front.u, half, SMALL // 2),
+        _beyond(front.v, half, SMALL // 2),
+        cover,
+    )
+
+
+def _beyond(plane: Plane, cover: Plane, smaller: int) -> Plane:
+    """The plane where it is covered; elsewhere those colours go on, worked out in a smaller picture."""
+    size = max(1, plane.shape[1] // smaller), max(1, plane.shape[0] // smaller)
+    share = np.asarray(cv2.resize(cover, size, interpolation=cv2.INTER_AREA), np.uint8)
+    shown = cv2.resize(cv2.multiply(plane, cover, scale=1 / 255), size, interpolation=cv2.INTER_AREA)
+    own = spread(np.asarray(cv2.divide(shown, share, scale=255), np.uint8), share)
+    large = cv2.resize(own, plane.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.copyTo(large, (cover < FAINT).view(np.uint8), plane), np.uint8)
 
 
 def _spread(plane: Plane, cover: Plane, smaller: int) -> Plane:

@@ -14,6 +14,8 @@ from generation.engine.types import Planes
 from generation.presenter import overlay
 from generation.presenter.cutout import Cutout, spread
 from generation.presenter.errors import SceneError
+from generation.presenter.loop import Loop
+from generation.presenter.loop_stage import LoopStage
 from generation.presenter.scene import Layout, Plate, Stage, backdrop
 from generation.presenter.subtitles import Cue
 
@@ -86,6 +88,23 @@ def test_nothing_of_the_portrait_is_left_where_there_is_no_cover(plate: Plate, r
     hidden = from_planes(found)[found.a == 0].astype(int)
     assert 0.3 < len(hidden) / found.a.size < 0.9
     assert (hidden[:, 1] - hidden[:, [0, 2]].max(1)).max() < 10
+
+
+@pytest.mark.parametrize("centre", [0.2, 0.5])
+def test_nothing_of_the_room_of_a_clip_is_left(plate: Plate, centre: float) -> None:
+    height, width = plate.alpha.shape
+    matte = cv2.imencode(".png", np.round(plate.alpha * 255).astype(np.uint8))[1].tobytes()
+    loop = Loop((width, height), 25, np.zeros((1, 468, 3), np.float32), (matte,))
+    alone, opaque = (
+        LoopStage(loop, replace(each, centre=centre), backdrop(OPAQUE)).planes(plate.picture, at=0, time_s=0)
+        for each in (ALONE, OPAQUE)
+    )
+    assert alone.a is not None
+    hidden = from_planes(alone)[alone.a == 0].astype(int)
+    assert 0.3 < len(hidden) / alone.a.size < 0.9
+    assert (hidden[:, 1] - hidden[:, [0, 2]].max(1)).max() < 10
+    wrong = np.abs(composed(alone, backdrop(OPAQUE).astype(np.float32)) - from_planes(opaque)).max(2)
+    assert np.quantile(wrong, 0.97) <= 6
 
 
 def test_what_lies_under_no_cover_stands_still(plate: Plate) -> None:
