@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from generation import blobs
 from generation.errors import ExportError, JobStateError, NotFoundError, WithdrawnError
 from generation.models import Job, JobState
 from generation.sealing import Sealed
+
+NAMED = ("output_sha256", "manifest_sha256", "poster_sha256", "content_sha256", "before_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,6 @@ def store(sealed: Sealed) -> Stored:
     put: list[str] = []
     try:
         put.append(blobs.put_file(sealed.path))
-        # The picture of the footage comes last: another job may have stored the very same one.
         for data in (sealed.manifest, sealed.poster, sealed.content, sealed.before):
             put.append(blobs.store().put(io.BytesIO(data)))
     except BaseException:
@@ -46,7 +50,7 @@ def store(sealed: Sealed) -> Stored:
 
 def discard(stored: Stored) -> None:
     """Remove the blobs of an output that will not be delivered."""
-    _delete([stored.output, stored.manifest, stored.poster, stored.content])
+    _delete([stored.output, stored.manifest, stored.poster, stored.content, stored.before])
 
 
 def write(job: Job, sealed: Sealed, stored: Stored, *, report: dict[str, Any]) -> None:
@@ -113,5 +117,7 @@ def _path(job: Job, sha256: str) -> Path:
 
 
 def _delete(names: list[str]) -> None:
+    """Delete what no job's row names: two outputs may have the very same pictures."""
     for name in names:
-        blobs.store().delete(name)
+        if not Job.objects.filter(reduce(or_, (Q(**{field: name}) for field in NAMED))).exists():
+            blobs.store().delete(name)

@@ -148,10 +148,16 @@ def by_mark(mark_id: str, *, rather: Collection[uuid.UUID] = ()) -> Job | None:
     """The job whose output carries this invisible id, 16 hex digits; of any tenant, for provenance.
 
     An edited script and the video it takes sentences from carry one id: then the one of ``rather``, or the
-    newest.
+    newest that was delivered.
     """
-    found = list(Job.objects.filter(mark_id=mark_id.lower()).order_by("-created"))
+    found = sharing_mark(mark_id)
     return next((job for job in found if job.pk in rather), found[0] if found else None)
+
+
+def sharing_mark(mark_id: str) -> list[Job]:
+    """All jobs of an invisible id, those that were delivered first, the newest first of each."""
+    found = list(Job.objects.filter(mark_id=mark_id.lower()).order_by("-created"))
+    return sorted(found, key=lambda job: not job.output_sha256)
 
 
 def by_output(sha256: str) -> Job | None:

@@ -128,7 +128,7 @@ def submit(request: JobRequest, *, by: Actor, attach: Callable[[Job], None] | No
         RefusedError: the gate refuses; the job is kept as refused and the decision logged.
     """
     _require_requester(by)
-    job = _new_job(request, by=by)
+    job = _new_job(request, by=by, performed=attach is not None)
     assessment = admission.assess_request(job, by=by, now=timezone.now())
     with transaction.atomic():
         job.save(force_insert=True)
@@ -202,8 +202,8 @@ def _require_requester(by: Actor) -> None:
         raise RoleError("Only a requester may ask for a generation.")
 
 
-def _new_job(request: JobRequest, *, by: Actor) -> Job:
-    """The row of a request, not saved yet."""
+def _new_job(request: JobRequest, *, by: Actor, performed: bool) -> Job:
+    """The row of a request, not saved yet; ``performed``: it comes from a presentation."""
     try:
         identity = consents.identity(request.identity_id, tenant=by.tenant)
     except ConsentNotFoundError:
@@ -214,6 +214,8 @@ def _new_job(request: JobRequest, *, by: Actor) -> Job:
         media = selectors.media_by_sha256(request.media_sha256, tenant=by.tenant)
     if media.kind == recordings.KIND:
         raise UnsupportedMediaError("The media is a recording; footage has pictures.")
+    if performances.is_performance(media) != performed:
+        raise UnsupportedMediaError("The media is a performance; ask for its script again.")
     if request.mode not in MODES:
         raise NotFoundError(f"There is no mode {request.mode[:20]!r}.")
     return Job(

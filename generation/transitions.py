@@ -31,7 +31,15 @@ from generation.engine.errors import CancelledError, GuardAbortError
 from generation.errors import AlreadyOverError, LeaseLostError, PermitError
 from generation.gate import admission
 from generation.gate.reasons import hint
-from generation.models import OPEN_STATES, Chunk, ChunkState, Job, JobState
+from generation.models import (
+    OPEN_STATES,
+    Chunk,
+    ChunkState,
+    Job,
+    JobState,
+    Presentation,
+    PresentationState,
+)
 
 log = logging.getLogger(__name__)
 
@@ -191,12 +199,16 @@ def clear_if_over(job_id: uuid.UUID) -> None:
 
 
 def stale_scratch() -> Iterable[Path]:
-    """Folders of jobs that have ended and have no chunk at work."""
+    """Folders of jobs and presentations that have ended and have no chunk at work."""
     folder = Path(settings.LIKENESS_WORK)
     names = {path.name: path for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else {}
     ids = {name: _uuid(name) for name in names}
     keys = [key for key in ids.values() if key is not None]
     busy = set(Job.objects.filter(pk__in=keys, state__in=OPEN_STATES).values_list("pk", flat=True))
+    driven = Presentation.objects.filter(
+        pk__in=keys, state__in=(PresentationState.QUEUED, PresentationState.DRIVING)
+    )
+    busy |= set(driven.values_list("pk", flat=True))
     busy |= set(
         Chunk.objects.filter(job_id__in=keys, state=ChunkState.RUNNING).values_list("job_id", flat=True)
     )

@@ -111,8 +111,9 @@ class Package:
 
     def unit(self, number: int) -> slice:
         """Frames of a unit."""
-        ends = (*self.units[1:], self.frames)
-        return slice(self.units[number], ends[number])
+        following = number + 1
+        end = self.units[following] if following < len(self.units) else self.frames
+        return slice(self.units[number], end)
 
     def same(self, number: int, other: Package, its: int) -> bool:
         """Whether a unit looks as another's does, wherever it stands in time."""

@@ -75,11 +75,19 @@ def _goes_on(last: Span, taken: int | None, *, most: float) -> bool:
 def _matches(package: Package, earlier: Package) -> dict[int, int]:
     """New unit -> equal earlier one; neighbours stay neighbours where they can."""
     found: dict[int, int] = {}
-    units = range(len(earlier.units))
+    by_length: dict[int, list[int]] = {}
+    for its in range(len(earlier.units)):
+        by_length.setdefault(_length(earlier, its), []).append(its)
     for number in range(len(package.units)):
         after = found.get(number - 1, -2) + 1
-        for its in (after, *units) if after in units else units:
+        fitting = by_length.get(_length(package, number), [])
+        for its in (after, *fitting) if after in fitting else fitting:
             if package.same(number, earlier, its):
                 found[number] = its
                 break
     return found
+
+
+def _length(package: Package, number: int) -> int:
+    unit = package.unit(number)
+    return int(unit.stop - unit.start)

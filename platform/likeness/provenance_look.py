@@ -66,6 +66,7 @@ def look(path: Path, *, tenant: str | None, budget_s: float | None = None) -> Lo
     else:
         found, shown = marks.of_tenant(path, tenant=tenant, budget_s=budget_s), pictures.seen(path)
     named = _named(found, sha256=sha256, tenant=tenant)
+    named |= _best_of_several(named, found, shown, tenant=tenant)
     watch.lap("")
     content = _compared(found, named, shown)
     alike = pictures.lookalikes(shown, tenant=tenant) if tenant is not None else ()
@@ -114,6 +115,29 @@ def _ours(found: Detection) -> bool:
     """Whether the AIGC label names this installation as its producer; anybody's file carries one."""
     label = found.label.label
     return label is not None and settings.LIKENESS_CREDIT_CODE in label.content_producer
+
+
+def _best_of_several(
+    named: Mapping[str, Job | None], found: Detection, shown: list[Timed], *, tenant: str | None
+) -> dict[str, Job | None]:
+    """Whose pictures fit, where an edited script and its original carry one id and no label says whose it is."""
+    if found.mark.mark_id is None or found.mark.geometry is None or {"sha256", "aigc"} & named.keys():
+        return {}
+    sharing = [job for job in jobs.sharing_mark(hex16(found.mark.mark_id) or "") if job.output_sha256]
+    if len(sharing) < 2:
+        return {}
+    geometry = found.mark.geometry
+    fits = {job.pk: pictures.compared(job, shown, geometry) for job in sharing}
+    order = (Content.AGREES, Content.REARRANGED)
+    best = max(
+        sharing,
+        key=lambda job: (
+            -order.index(fits[job.pk].state) if fits[job.pk].state in order else -len(order),
+            fits[job.pk].similarity or 0.0,
+        ),
+    )
+    same = {"invisible", "sound", "c2pa"} & named.keys()
+    return {layer: _mine(best, tenant) for layer in same if named[layer] in sharing}
 
 
 def _compared(found: Detection, named: Mapping[str, Job | None], shown: list[Timed]) -> Compared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,14 +12,18 @@ from typing import Any
 
 import av
 import pytest
+from django.db import IntegrityError, transaction
 
 from consent import services as consents
-from generation import performances, performing, presenting, selectors, services
+from generation import blobs, delivery, performances, performing, presenting, selectors, services, transitions
+from generation.delivery import Stored
+from generation.engine.errors import UnsupportedMediaError
 from generation.errors import NotFoundError, RefusedError
-from generation.models import Chunk, Job, Presentation
+from generation.models import Chunk, Job, Media, Presentation
 from generation.presenting import PresentRequest
 from likeness import provenance
 from tests.generation import fakes
+from tests.generation.finished import finished
 
 pytestmark = [
     pytest.mark.weights,
@@ -169,3 +174,73 @@ def test_another_tenants_video_is_not_revised(quick: Any) -> None:
 
     with pytest.raises(NotFoundError):
         presenting.present(asked, client_id="two", by=quick.by["requester"])
+
+
+# ---- two outputs of one mark, as rows
+
+
+def _edited(job: Job, *, output: str, state: str = "done") -> Job:
+    """A second job that carries the mark of a first one."""
+    twin = Job.objects.get(pk=job.pk)
+    twin.pk, twin.revises, twin.state, twin.output_sha256 = uuid.uuid4(), job, state, output
+    twin.admission_index = 10_000_000 + Job.objects.count()
+    twin.save(force_insert=True)
+    return twin
+
+
+def test_a_mark_names_a_delivered_video_before_one_that_never_was(quick: Any, green_clip: bytes) -> None:
+    first = finished(quick, green_clip)
+    mark = first.mark_id or ""
+    assert selectors.by_mark(mark) == first
+
+    stopped = _edited(first, output="", state="cancelled")
+    assert selectors.by_mark(mark) == first
+
+    second = _edited(first, output="e" * 64)
+    assert selectors.by_mark(mark) == second
+    assert selectors.by_mark(mark, rather=[first.pk]) == first
+    assert [job.pk for job in selectors.sharing_mark(mark)] == [second.pk, first.pk, stopped.pk]
+
+
+def test_two_videos_of_one_mark_are_no_accident(quick: Any, green_clip: bytes) -> None:
+    first = finished(quick, green_clip)
+    second = _edited(first, output="e" * 64)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Job.objects.filter(pk=second.pk).update(revises=None)
+
+
+def test_what_another_video_shows_is_not_deleted_with_one_that_was_stopped(
+    quick: Any, green_clip: bytes
+) -> None:
+    first = finished(quick, green_clip)
+    store = blobs.store()
+    shared, own = store.put(io.BytesIO(b"thumbnails")), store.put(io.BytesIO(b"a file"))
+    Job.objects.filter(pk=first.pk).update(content_sha256=shared)
+
+    delivery.discard(Stored(own, own, own, shared, own))
+
+    assert store.exists(shared)
+    assert not store.exists(own)
+
+
+def test_a_performance_is_no_footage_of_a_plain_job(quick: Any, green_clip: bytes) -> None:
+    job = finished(quick, green_clip)
+    Media.objects.filter(pk=job.media_id).update(kind=performances.KIND)
+
+    with pytest.raises(UnsupportedMediaError):
+        quick.submit(job, job.media)
+
+
+def test_the_folder_of_a_presentation_at_work_is_left_alone(quick: Any) -> None:
+    row = Presentation.objects.create(
+        tenant="demo", client_id="one", request_sha256="0" * 64, requester="usr_1", identity_id="x",
+        performer_id="y", script="", kind="text", language="zh", voice="v", purpose="p", channel="c",
+        territory="CN", nonce="n", state="driving",
+    )  # fmt: skip
+    folder = transitions.scratch(row.pk)
+    folder.mkdir(parents=True)
+    assert folder not in transitions.stale_scratch()
+
+    Presentation.objects.filter(pk=row.pk).update(state="cancelled")
+    assert folder in transitions.stale_scratch()
