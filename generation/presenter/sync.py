@@ -32,8 +32,8 @@ REACH = 6
 SILENCE_S, SILENCE_EDGE_S = 0.28, 0.12
 REST_ENOUGH = 0.020
 ENOUGH = 100
-"""Frames from which loudness and lips must agree in full: in fewer words chance weighs more. That the sound is
-in its place is measured apart, against itself (``shift_ms``)."""
+"""Frames from which loudness and lips must agree in full: in fewer words chance weighs more. That the sound
+is in its place is measured apart, against itself (``shift_ms``)."""
 FINE_HZ = 200
 SHIFT_REACH = 100  # steps of the fine envelope: half a second
 

@@ -120,7 +120,7 @@ def _ours(found: Detection) -> bool:
 def _best_of_several(
     named: Mapping[str, Job | None], found: Detection, shown: list[Timed], *, tenant: str | None
 ) -> dict[str, Job | None]:
-    """Whose pictures fit, where an edited script and its original carry one id and no label says whose it is."""
+    """Whose pictures fit, where a script and its edit carry one id and no label tells them apart."""
     if found.mark.mark_id is None or found.mark.geometry is None or {"sha256", "aigc"} & named.keys():
         return {}
     sharing = [job for job in jobs.sharing_mark(hex16(found.mark.mark_id) or "") if job.output_sha256]
