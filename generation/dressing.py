@@ -10,6 +10,7 @@ from generation.engine.faces.models import FaceModels
 from generation.engine.faces.track import Track, Tracker
 from generation.engine.pipeline import ask
 from generation.engine.types import Action, Guard, Image
+from generation.gate.guard import FaceGuard
 from generation.presenter.avatar import swapped_plate
 from generation.presenter.puppet.mouth import Smile
 from generation.presenter.scene import Plate
@@ -32,17 +33,17 @@ class Looked:
         )
 
 
-def looked_at(picture: Image, *, guard: Guard, models: FaceModels) -> Looked:
+def looked_at(picture: Image, *, guard: FaceGuard, models: FaceModels) -> Looked:
     """The faces of a single picture.
 
     Raises:
         GuardAbortError: a face may not be there, or a followed one may not be replaced.
     """
-    return judged(Tracker(models, 1.0), picture, 0, 0.0, guard=guard)
+    return judged(Tracker(models, 1.0), picture, 0, 0.0, guard=guard.follow())
 
 
 def judged(tracker: Tracker, picture: Image, index: int, time_s: float, *, guard: Guard) -> Looked:
-    """The faces of the tracker's next picture.
+    """The faces of the tracker's next picture; ``guard`` follows this tracker and no other.
 
     Raises:
         GuardAbortError: a face may not be there, or a followed one may not be replaced.
@@ -57,7 +58,9 @@ def judged(tracker: Tracker, picture: Image, index: int, time_s: float, *, guard
     return Looked(tuple(tracks), len(faces.faces), tracker.embedded - before)
 
 
-def dressed(plate: Plate, *, swapper: StillSwapper, guard: Guard, models: FaceModels) -> tuple[Plate, Looked]:
+def dressed(
+    plate: Plate, *, swapper: StillSwapper, guard: FaceGuard, models: FaceModels
+) -> tuple[Plate, Looked]:
     """The plate with the licensed face on it, once the guard has seen it.
 
     Raises:

@@ -29,10 +29,11 @@ from generation.engine.media.colour import from_planes
 from generation.engine.media.encode import VideoWriter
 from generation.engine.media.info import MediaInfo
 from generation.engine.media.probe import probe
-from generation.engine.types import ChunkReport, Finish, Guard, Image, Planes, Points, Progress
+from generation.engine.types import ChunkReport, Finish, Image, Planes, Points, Progress
 from generation.errors import PermitError
 from generation.gate import authority
 from generation.gate.gallery import is_strong
+from generation.gate.guard import FaceGuard
 from generation.lipsync import SiteMouth
 from generation.models import Chunk, Job, Presentation
 from generation.presenter.errors import SpliceError
@@ -55,7 +56,7 @@ class Parts:
     models: FaceModels
     swapper: StillSwapper
     likeness: Likeness
-    guard: Guard
+    guard: FaceGuard
     finish: Finish
     progress: Progress
     settings: PipelineSettings
@@ -208,9 +209,9 @@ def _replaced(pictures: Iterator[Image], fps: int, parts: Parts, report: ChunkRe
         GuardAbortError: a face may not be there, or may not be replaced.
         NoFaceError: a picture shows nobody who could be replaced.
     """
-    tracker = Tracker(parts.models, float(fps))
+    tracker, guard = Tracker(parts.models, float(fps)), parts.guard.follow()
     for index, picture in enumerate(pictures):
-        looked = dressing.judged(tracker, picture, index, index / fps, guard=parts.guard)
+        looked = dressing.judged(tracker, picture, index, index / fps, guard=guard)
         _count(looked, report)
         if sum(parts.swapper.swap(picture, track.mesh).strength > 0 for track in looked.tracks) != 1:
             raise NoFaceError("A picture of the idle clip shows nobody whose face could be replaced.")

@@ -12,9 +12,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from generation.engine.errors import GuardAbortError
-from generation.engine.types import Action, Embedding, Face, FrameFaces, Verdict
+from generation.engine.types import Action, Embedding, Face, FrameFaces, Guard, Verdict
 from generation.gate.gallery import Gallery, is_strong, mean
 
 SWAP = Verdict(Action.SWAP)
@@ -50,14 +51,22 @@ class GuardTally:
     farthest_performer: float = 0.0
 
 
+_Tracks = dict[int, _Track]
+
+
 class FaceGuard:
-    """The engine's guard for one chunk of one permitted job."""
+    """The engine's guard for one chunk of one permitted job.
+
+    Asked directly it knows one tracker's tracks. Ids begin anew with each tracker: every further one gets a
+    guard of its own from ``follow``, so that the faces of two people are never taken for one track.
+    """
 
     def __init__(self, *, performers: Gallery, blocked: Gallery, bands: Bands) -> None:
         self._performers = performers
         self._blocked = blocked
         self._bands = bands
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: _Tracks = {}
+        self._seen: list[Embedding] = []
         self.tally = GuardTally()
 
     def __call__(self, frame: FrameFaces) -> Mapping[int, Verdict]:
@@ -67,11 +76,18 @@ class FaceGuard:
             GateError: a vector cannot be compared; the engine stops.
             GuardAbortError: a strong face has no track, so no verdict could reach it.
         """
+        return self._ask(frame, self._tracks)
+
+    def follow(self) -> Guard:
+        """A guard for one more tracker: with tracks of its own, and this one's lists, tally and memory."""
+        return partial(self._ask, tracks={})
+
+    def _ask(self, frame: FrameFaces, tracks: _Tracks) -> Mapping[int, Verdict]:
         self.tally.frames += 1
         verdicts: dict[int, Verdict] = {}
         for face in frame.faces:
             self.tally.faces += 1
-            verdict = self._judge(face, frame)
+            verdict = self._judge(face, frame, tracks)
             if face.track_id is not None:
                 verdicts[face.track_id] = verdict
             elif verdict.action is Action.ABORT:
@@ -85,20 +101,20 @@ class FaceGuard:
             GuardAbortError: one of them is on it.
         """
         self._blocked = blocked
-        for track in self._tracks.values():
-            if any(self._is_blocked(face) for face in track.seen):
-                raise GuardAbortError("face.blocked", frame=self.tally.frames)
+        if any(self._is_blocked(face) for face in self._seen):
+            raise GuardAbortError("face.blocked", frame=self.tally.frames)
 
     @property
     def gallery_version(self) -> int:
         """Version of the block list in use."""
         return self._blocked.version
 
-    def _judge(self, face: Face, frame: FrameFaces) -> Verdict:
-        track = self._tracks.setdefault(face.track_id, _Track()) if face.track_id is not None else _Track()
+    def _judge(self, face: Face, frame: FrameFaces, tracks: _Tracks) -> Verdict:
+        track = tracks.setdefault(face.track_id, _Track()) if face.track_id is not None else _Track()
         new = face.embedding is not None and (face.fresh or not track.seen)
         if face.embedding is not None and new:
             self.tally.embedded += 1
+            self._seen.append(face.embedding)
             track.seen = [*track.seen, face.embedding][-TRACK_MEMORY:]
             if self._is_blocked(face.embedding):
                 return Verdict(Action.ABORT, "face.blocked")

@@ -148,6 +148,30 @@ def test_a_newer_block_list_stops_a_face_already_seen() -> None:
         asked.renew(people(0.1, version=2))
 
 
+def test_a_newer_block_list_stops_a_face_seen_long_ago_by_another_tracker() -> None:
+    asked = guard()
+    earlier = asked.follow()
+    earlier(frame(face(0.1), face(7.0, track=None, score=0.4)))
+    for index in range(20):
+        earlier(frame(face(0.0), index=index))
+    for place in (0.1, 7.0):
+        with pytest.raises(GuardAbortError, match=r"face\.blocked"):
+            asked.renew(gallery_of([("x", vector(place))], model_sha256="m", metric="l2", version=2))
+
+
+def test_tracks_of_two_trackers_are_not_mixed() -> None:
+    """Both count from 1: somebody else must not hide in the mean of the person before."""
+    asked = guard()
+    earlier = asked.follow()
+    for index in range(8):
+        assert only(earlier(frame(face(0.0), index=index)))[0] is Action.SWAP
+    alone = guard()(frame(face(0.55)))
+    assert only(alone) == (Action.ABORT, "face.review")
+    assert asked.follow()(frame(face(0.55))) == alone
+    assert only(earlier(frame(face(0.0, fresh=False), index=8)))[0] is Action.SWAP
+    assert asked.tally.frames == 10
+
+
 def test_a_newer_block_list_counts_from_the_next_frame() -> None:
     asked = guard()
     asked(frame(face(0.1)))
