@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from generation.engine.chunk import StillSwapper
+from generation.engine.chunk import Likeness, StillSwapper
 from generation.engine.errors import GuardAbortError, NoFaceError
+from generation.engine.faces.landmarks import Region
 from generation.engine.faces.models import FaceModels
 from generation.engine.faces.track import Track, Tracker
 from generation.engine.pipeline import ask
-from generation.engine.types import Action, Guard, Image
+from generation.engine.types import Action, Detection, Guard, Image
 from generation.gate.guard import FaceGuard
 from generation.presenter.avatar import swapped_plate
+from generation.presenter.errors import DrivingMismatchError
 from generation.presenter.puppet.mouth import Smile
 from generation.presenter.scene import Plate
 
@@ -74,3 +77,19 @@ def dressed(
     if swapped != 1:
         raise NoFaceError(f"The licensed face was put onto {swapped} faces of the portrait instead of one.")
     return swapped_plate(plate, picture, models, smile=Smile(*swapper.portrait)), looked
+
+
+def require_licensed(
+    picture: Image, found: Sequence[Detection], likeness: Likeness, *, models: FaceModels, index: int
+) -> None:
+    """Make sure that one of these faces is the licensed person's; for frames of an engine that draws faces.
+
+    Raises:
+        DrivingMismatchError: none is.
+    """
+    meshes = [models.landmarks.measure(picture, Region.of_detection(face)).mesh for face in found]
+    distance = min(likeness.embedder.embed(picture, mesh).distance(likeness.source) for mesh in meshes)
+    if not distance <= models.embedder.thresholds.review:
+        raise DrivingMismatchError(
+            f"On frame {index} the driving engine shows somebody else: {distance:.2f} from the licensed face."
+        )

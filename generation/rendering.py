@@ -4,7 +4,8 @@
   What the scene adds around it is looked at too, composed as the viewer will see it, before any face is
   changed.
 - From there on every pixel of a face comes from the swapped portrait: warps, subtitles and a drawn inner
-  mouth bring in nobody. Every ``LOOK_EVERY`` frames that is looked at again.
+  mouth bring in nobody. Every ``LOOK_EVERY`` frames that is looked at again. Where another engine moves the
+  lips, it is also made sure that who is seen is still the licensed person.
 - Each frame is marked just before it is encoded, as every frame of every job is.
 """
 
@@ -31,7 +32,7 @@ from generation.engine.media.info import MediaInfo
 from generation.engine.media.probe import probe
 from generation.engine.types import ChunkReport, Finish, Image, Planes, Points, Progress
 from generation.errors import PermitError
-from generation.gate import authority
+from generation.gate import authority, people
 from generation.gate.gallery import is_strong
 from generation.gate.guard import FaceGuard
 from generation.lipsync import SiteMouth
@@ -47,6 +48,8 @@ from generation.presenter.watching import look
 
 LOOK_EVERY = 50
 """Frames between two looks at what is written."""
+LOOK_AT_OTHERS_EVERY = 10
+"""The same where another engine than the embedded one may have drawn a face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +96,16 @@ def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
     """Write one span from the delivered video that this one revises, with what was seen in it.
 
     Raises:
-        SpliceError: this job revises none.
+        SpliceError: this job revises none, or the block list is newer than the one both were admitted under.
         WithdrawnError, JobStateError, NotFoundError: the earlier video may not be used any more.
         SpliceError: it does not hold the frames.
     """
     earlier = job.revises
     if earlier is None:
         raise SpliceError(f"Job {job.id} revises no earlier video.")
+    admitted = authority.Admission.from_record(job.decision["admission"])
+    if people.blocked_version(tenant=job.tenant) != admitted.gallery:
+        raise SpliceError("The block list changed after the admission: the frames must be looked at anew.")
     fps = int(MediaInfo.from_record(job.media.info).rate)
     first = span.taken_from or 0
     take(delivery.output_path(earlier), out, first=first, frames=span.frames, start=span.first_frame, fps=fps)
@@ -258,7 +264,7 @@ def _write(
     with opened(out, info=info, settings=parts.settings.encode) as writer:
         for planes in drawn:
             index = span.first_frame + report.frames
-            if report.frames % LOOK_EVERY == 0:
+            if report.frames % (LOOK_EVERY if parts.mouth is None else LOOK_AT_OTHERS_EVERY) == 0:
                 shown = [scene for scene in package.scenes if scene.shows_from <= index < scene.end]
                 least = 1 if len(shown) == 1 else 0  # while one scene fades into the next, nobody is sure
                 most = sum(faces[scene.first_frame] for scene in shown)
@@ -276,6 +282,7 @@ def _look_again(planes: Planes, parts: Parts, index: int, *, faces: range) -> No
 
     Raises:
         GuardAbortError: it shows more, or none.
+        DrivingMismatchError: another engine drew it, and none of them is the licensed person.
     """
     picture = from_planes(planes)
     found = parts.models.detector.detect(picture)
@@ -283,3 +290,5 @@ def _look_again(planes: Planes, parts: Parts, index: int, *, faces: range) -> No
     strong = [face for face in found if is_strong(face.score, face.width_px, frame_width_px=width)]
     if len(strong) not in faces:
         raise GuardAbortError("coverage.incomplete", frame=index)
+    if strong and parts.mouth is not None:
+        dressing.require_licensed(picture, strong, parts.likeness, models=parts.models, index=index)

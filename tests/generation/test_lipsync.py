@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,22 @@ from django.db import DatabaseError, connections
 from audit import selectors as log
 from audit.errors import AuditError
 from audit.leaf import KeyKind
-from generation import lipsync, performances, performing, presenting, selectors, services
+from generation import lipsync, loaded, performances, performing, presenting, rendering, selectors, services
+from generation.engine.chunk import Likeness
 from generation.engine.errors import CancelledError, WeightsError
 from generation.engine.media.colour import to_planes
+from generation.engine.media.image import decode_image
 from generation.engine.types import Planes
 from generation.models import Chunk, Job
 from generation.presenter import spans
 from generation.presenter.driving import Performance
 from generation.presenter.engines import Kind
-from generation.presenter.errors import DrivingUnavailableError
+from generation.presenter.errors import DrivingMismatchError, DrivingUnavailableError
 from generation.presenter.neural import spoken_share
 from generation.presenter.package import Package
 from generation.presenter.scene import Layout, Plate
 from generation.presenting import PresentRequest
+from generation.running import swapper_of
 from tests.generation.presenter.test_neural import network, table
 from tests.generation.presenter.test_outside import LAYOUT, PLATE, Flat, Server, taken, working
 from tests.generation.presenter.test_package import SENTENCES, Humming, package_of, script_of
@@ -317,6 +321,26 @@ def test_a_job_that_ends_does_not_wait_for_an_engine_outside(
 
     with pytest.raises(CancelledError):
         sent_out(outside, package(lipsync.engine_name("puppet/3")), tmp_path, stopped)
+
+
+# ---- who is seen -------------------------------------------------------------------------------------
+
+
+@pytest.mark.weights
+def test_an_engine_that_shows_somebody_else_is_stopped(astronaut: bytes, hopper: bytes) -> None:
+    models = loaded.face_models()
+    _, source = swapper_of(astronaut, models)
+    parts: Any = SimpleNamespace(
+        models=models, likeness=Likeness(embedder=models.embedder, source=source), mouth=None
+    )
+    other, own = (to_planes(decode_image(each)[:400, :400].copy()) for each in (hopper, astronaut))
+    once = range(1, 2)
+
+    rendering._look_again(other, parts, 7, faces=once)  # the embedded engine moves what is there
+    parts.mouth = object()
+    rendering._look_again(own, parts, 7, faces=once)
+    with pytest.raises(DrivingMismatchError, match="frame 7"):
+        rendering._look_again(other, parts, 7, faces=once)
 
 
 # ---- through the whole chain -------------------------------------------------------------------------
