@@ -134,9 +134,22 @@ def epoch(consent_id: str) -> int:
 
 def permission(identity_id: str, *, tenant: str, use: Use, now: datetime) -> Permission:
     """Whether the tenant may use this likeness so; without a licence the answer is a refusal, no error."""
-    blocked = BlockEntry.objects.filter(identity_id=identity_id, tenant=tenant, removed__isnull=True).exists()
     rows = tuple(_consents(tenant).filter(identity_id=identity_id))
-    return decision.decide(rows, use, now, blocked=blocked)
+    return decision.decide(rows, use, now, blocked=_is_blocked(identity_id, tenant=tenant))
+
+
+def permission_under(consent_id: str, *, tenant: str, use: Use, now: datetime) -> Permission:
+    """Whether this very consent allows the use, whatever others of the same person say.
+
+    Raises:
+        NotFoundError: missing, or another tenant's.
+    """
+    row = consent(consent_id, tenant=tenant)
+    return decision.decide((row,), use, now, blocked=_is_blocked(row.identity_id, tenant=tenant))
+
+
+def _is_blocked(identity_id: str, *, tenant: str) -> bool:
+    return BlockEntry.objects.filter(identity_id=identity_id, tenant=tenant, removed__isnull=True).exists()
 
 
 # ---- licensed material

@@ -120,6 +120,7 @@ def _decide(job: Job, lease: Lease) -> bool:
             return False
         row.decision_event = event
         row.decision = {
+            **row.decision,  # what it relies on was noted when it was submitted
             "admission": assessment.admission.as_record(),
             "nonce": nonce,
             "faces": assessment.faces,
@@ -227,7 +228,7 @@ def _plan(job: Job) -> _Plan:
 
 def _last_look(row: Job, admitted: Admission) -> str:
     """Why the job must not be queued after all; empty when it may. Holds the licence's count of outputs."""
-    if not authority.epochs_are(admitted.licences):
+    if not authority.epochs_are(row, admitted.licences):
         return "licence.revoked"
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [QUOTAS, row.consent_id])

@@ -175,7 +175,7 @@ def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease, *, sync: di
             row = transitions.lock(job.id)
             if row.state != JobState.SEALING:
                 raise AlreadyOverError(f"Job {row.id} is {row.state}.")
-            if not authority.epochs_are(permit.licences):
+            if not authority.epochs_are(row, permit.licences):
                 raise PermitError("licences", "a consent was revoked while the output was sealed")
             marks = {"profile": row.labelling["profile"], "applied": list(sealed.marks)}
             report = report_of(row) | {"marks": marks | {"sound": sealed.sound.as_record()}}

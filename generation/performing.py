@@ -37,6 +37,7 @@ from generation import (
 )
 from generation.engine.types import Image
 from generation.errors import AlreadyOverError, RefusedError
+from generation.gate import authority
 from generation.gate.reasons import hint
 from generation.leases import Lease
 from generation.models import Job, JobConsent, JobState, Presentation, PresentationState
@@ -256,10 +257,13 @@ def _attach(row: Presentation, job: Job, *, relied: Sequence[str]) -> None:
 
     Raises:
         AlreadyOverError: the presentation was stopped in between.
+        RefusedError: one of them does not allow it any more.
     """
     locked = Presentation.objects.select_for_update().get(pk=row.pk)
     if locked.state != PresentationState.DRIVING:
         raise AlreadyOverError(f"Presentation {row.id} was stopped.")
+    authority.rely(job, relied, now=timezone.now())
+    job.save(update_fields=["decision"])
     JobConsent.objects.bulk_create(
         # what a voice or somebody in the background lends is a performance: a revocation withdraws it,
         # an erasure takes the footage

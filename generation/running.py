@@ -127,7 +127,7 @@ def may_go_on(job: Job, permit: Permit) -> None:
     state = Job.objects.filter(pk=job.pk).values_list("state", flat=True).first()
     if state != JobState.RUNNING:
         raise CancelledError(f"Job {job.id} is {state}.")
-    if not authority.epochs_are(permit.licences):
+    if not authority.epochs_are(job, permit.licences):
         raise PermitError("licences", "a consent was revoked while the job ran")
 
 

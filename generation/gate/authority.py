@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
 from consent import selectors as consents
+from consent.answers import Permission
+from consent.catalogue import Kind, Operation
 from consent.licence import Use
 from generation import blobs, loaded
 from generation.engine.faces.models import FaceModels
-from generation.errors import PermitError
+from generation.errors import PermitError, RefusedError
 from generation.gate import permit as permits
 from generation.gate.permit import (
     InHand,
@@ -31,6 +33,8 @@ from generation.gate.rules import ADMIT
 from generation.models import Job
 
 READ_BYTES = 1 << 20
+RELIED = "relied"
+"""In a job's decision: the epochs of the consents of its voices and surroundings, by their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,44 @@ def recheck(job: Job, *, inputs: Iterable[InputClaim], models: FaceModels, now: 
     return permit
 
 
-def epochs_are(licences: Sequence[LicenceClaim]) -> bool:
-    """True while none of these consents was revoked or changed."""
-    return all(consents.epoch(claim.id) == claim.epoch for claim in licences)
+def rely(job: Job, consent_ids: Iterable[str], *, now: datetime) -> None:
+    """Note in an unadmitted job whose voices and surroundings it stands on, as their consents are now.
+
+    Raises:
+        RefusedError: one of them does not allow the use of this job.
+        NotFoundError: a consent is gone.
+    """
+    answers = {each: _lent(job, each, now=now) for each in consent_ids}
+    if reasons := tuple(dict.fromkeys(reason for answer in answers.values() for reason in answer.reasons)):
+        raise RefusedError(
+            "Somebody who is heard or seen does not allow it any more.",
+            job=str(job.pk),
+            code=reasons[0],
+            reasons=reasons,
+        )
+    job.decision = {**job.decision, RELIED: {each: answer.epoch for each, answer in answers.items()}}
+
+
+def _lent(job: Job, consent_id: str, *, now: datetime) -> Permission:
+    """Whether a consent beside the face's licence allows the job.
+
+    A performer's is asked for the performance, any other for the voice: neither kind can license the other.
+    """
+    kind = consents.consent(consent_id, tenant=job.tenant).identity.kind
+    operation = Operation.PERFORMANCE if kind == Kind.PERFORMER else Operation.VOICE
+    use = replace(use_of(job), operation=str(operation))
+    return consents.permission_under(consent_id, tenant=job.tenant, use=use, now=now)
+
+
+def _relied(job: Job) -> Mapping[str, int]:
+    found: dict[str, int] = job.decision.get(RELIED, {})
+    return found
+
+
+def epochs_are(job: Job, licences: Sequence[LicenceClaim]) -> bool:
+    """True while none of the consents that the job stands on, these among them, was revoked or changed."""
+    noted = [(claim.id, claim.epoch) for claim in licences] + list(_relied(job).items())
+    return all(consents.epoch(each) == epoch for each, epoch in noted)
 
 
 def use_of(job: Job) -> Use:

@@ -1,0 +1,95 @@
+"""A job stands on every voice and every person around it: each is asked again until the file leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from consent import services as consents
+from generation import admitting, backdrops, performing, presenting, running, sealing, speaking
+from generation.gate import authority
+from generation.models import Job
+from generation.presenting import PresentRequest
+from tests.generation import fakes
+from tests.generation.conftest import Studio
+from tests.generation.presenter.tones import ToneEngine
+from tests.generation.test_speaking import driven
+
+
+@pytest.fixture
+def extra(quick: Studio) -> Any:
+    """The release of somebody around the performer, which ends in an hour."""
+    ends = timezone.now().replace(microsecond=0) + timedelta(hours=1)
+    return quick.enrol(fakes.portrait(fakes.GREY), kind="performer", not_after=ends)
+
+
+@pytest.fixture
+def waiting(quick: Studio, extra: Any, green_clip: bytes) -> Job:
+    """A submitted job that stands on the release too, though no row of the job says so."""
+    licence = quick.enrol(fakes.portrait(fakes.RED))
+    quick.enrol(fakes.portrait(fakes.GREEN), kind="performer")
+    job = quick.submit(licence, quick.upload(green_clip))
+    authority.rely(job, [extra.id], now=timezone.now())
+    job.save(update_fields=["decision"])
+    return job
+
+
+def ended(job: Job) -> tuple[str, str, str]:
+    job.refresh_from_db()
+    return job.state, job.code, job.output_sha256
+
+
+def test_what_nobody_revoked_is_delivered(waiting: Job, extra: Any, work: Callable[[], None]) -> None:
+    work()
+    assert ended(waiting)[:2] == ("done", "")
+    assert waiting.decision["relied"] == {extra.id: 0}
+
+
+@pytest.mark.parametrize("moment", ["permit", "run", "seal"])
+def test_a_revocation_that_found_no_row_stops_the_job(
+    moment: str, waiting: Job, extra: Any, quick: Studio, work: Callable[[], None], monkeypatch: Any
+) -> None:
+    module, name = {
+        "permit": (admitting, "_receipt"),
+        "run": (running, "swapper_of"),
+        "seal": (sealing, "seal"),
+    }[moment]
+    plain = getattr(module, name)
+
+    def interrupted(*args: Any, **named: Any) -> Any:
+        consents.revoke(extra.id, reason="changed", by=quick.by["legal"])
+        return plain(*args, **named)
+
+    monkeypatch.setattr(module, name, interrupted)
+    work()
+    assert ended(waiting) == ("refused", "licence.revoked", "")
+
+
+def test_a_release_revoked_while_the_words_are_said_gives_no_job(
+    quick: Studio, extra: Any, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teller = quick.enrol(fakes.portrait(fakes.RED), operations=["face_swap", "lip_sync"])
+    performer = quick.enrol(fakes.portrait(fakes.GREEN), kind="performer")
+    driven(monkeypatch)
+    monkeypatch.setattr(backdrops, "require", lambda _: (extra.id,))
+
+    def speaks(*_: Any) -> ToneEngine:
+        consents.revoke(extra.id, reason="withdrawn", by=quick.by["legal"])
+        return ToneEngine()
+
+    monkeypatch.setattr(speaking, "engine_for", speaks)
+    request = PresentRequest(
+        identity_id=teller.identity_id, performer_id=performer.identity_id, script="您好。",
+        purpose="product_explainer", channel="branch_screen", format="preview",
+    )  # fmt: skip
+    row = presenting.present(request, client_id="one", by=quick.by["requester"])
+
+    performing.perform(row.pk)
+
+    row.refresh_from_db()
+    assert (row.state, row.code, row.job) == ("rejected", "licence.revoked", None)
+    assert not Job.objects.exists()
