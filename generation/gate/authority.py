@@ -30,7 +30,7 @@ from generation.gate.permit import (
     UseClaim,
 )
 from generation.gate.rules import ADMIT
-from generation.models import Job
+from generation.models import Job, JobConsent
 
 READ_BYTES = 1 << 20
 RELIED = "relied"
@@ -110,7 +110,23 @@ def recheck(job: Job, *, inputs: Iterable[InputClaim], models: FaceModels, now: 
         raise PermitError(
             "licences", f"the licence no longer permits: {', '.join(allowed.reasons) or 'changed'}"
         )
+    _require_lent(job, now=now)
     return permit
+
+
+def _require_lent(job: Job, *, now: datetime) -> None:
+    """Make sure that performers, voices and people in the surroundings still lend what they lent.
+
+    Their epochs do not move when a term ends, so each consent is asked for its use.
+
+    Raises:
+        PermitError: one of them does not any more.
+        NotFoundError: a consent is gone.
+    """
+    rows = JobConsent.objects.filter(job=job, role=JobConsent.Role.PERFORMER)
+    for each in sorted({*rows.values_list("consent_id", flat=True), *_relied(job)}):
+        if reasons := _lent(job, each, now=now).reasons:
+            raise PermitError("licences", f"consent {each} no longer permits: {', '.join(reasons)}")
 
 
 def rely(job: Job, consent_ids: Iterable[str], *, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,9 +11,9 @@ import pytest
 from django.utils import timezone
 
 from consent import services as consents
-from generation import admitting, backdrops, performing, presenting, running, sealing, speaking
+from generation import admitting, backdrops, performing, presenting, running, sealing, services, speaking
 from generation.gate import authority
-from generation.models import Job
+from generation.models import Chunk, Job, JobConsent
 from generation.presenting import PresentRequest
 from tests.generation import fakes
 from tests.generation.conftest import Studio
@@ -67,6 +68,24 @@ def test_a_revocation_that_found_no_row_stops_the_job(
     monkeypatch.setattr(module, name, interrupted)
     work()
     assert ended(waiting) == ("refused", "licence.revoked", "")
+
+
+@pytest.mark.parametrize("moment", ["run", "seal"])
+@pytest.mark.parametrize("noted", ["epoch", "row"])
+def test_a_term_that_ends_stops_the_job(
+    moment: str, noted: str, waiting: Job, extra: Any, sent: Any, work: Callable[[], None], monkeypatch: Any
+) -> None:
+    if noted == "row":
+        Job.objects.filter(pk=waiting.pk).update(decision={})
+        JobConsent.objects.create(job=waiting, consent_id=extra.id, role=JobConsent.Role.PERFORMER)
+    services.admit(uuid.UUID(str(sent.pop(0)[1])))
+    if moment == "seal":
+        services.run_chunk(Chunk.objects.get(job=waiting).pk)
+    later = timezone.now() + timedelta(hours=2)
+    monkeypatch.setattr("generation.running.timezone.now", lambda: later)
+    work()
+    assert ended(waiting) == ("refused", "licence.revoked", "")
+    assert "licence.expired" in waiting.message
 
 
 def test_a_release_revoked_while_the_words_are_said_gives_no_job(
