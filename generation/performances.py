@@ -18,6 +18,7 @@ from generation.engine.media.image import encode_png
 from generation.engine.media.info import AudioInfo, Keyframe, MediaInfo
 from generation.engine.types import Image
 from generation.models import Media
+from generation.presenter.errors import PackageError
 from generation.presenter.package import Package
 
 KIND = "performance"
@@ -50,6 +51,9 @@ def package_of(media: Media) -> Package:
     Raises:
         PackageError: it is gone or damaged.
     """
+    if not blobs.store().exists(media.sha256):
+        forget()  # somebody was erased: this process may be the only place that still holds the words
+        raise PackageError("The performance is gone.")
     return _read(str(blobs.store().path(media.sha256)))
 
 
