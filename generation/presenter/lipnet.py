@@ -26,7 +26,7 @@ import numpy.typing as npt
 from generation.engine.errors import ContractMismatchError, ModelOutputError
 from generation.engine.types import Image
 from generation.engine.weights.registry import Entry, Registry
-from generation.engine.weights.sessions import onnx_session
+from generation.engine.weights.sessions import ORT_ERRORS, onnx_session
 from generation.presenter.mel import BANDS, COLUMNS
 
 Floats = npt.NDArray[np.float32]
@@ -93,7 +93,10 @@ class LipNet:
         fed = {self._mel: heard[None, None].astype(np.float32), self._face: self._fed(face)}
         if self._weight is not None:
             fed[self._weight] = np.array([WEIGHT], np.float32)
-        found = np.asarray(self._session.run(None, fed)[0], np.float32)
+        try:
+            found = np.asarray(self._session.run(None, fed)[0], np.float32)
+        except ORT_ERRORS as error:
+            raise ModelOutputError(f"{self.name}: does not run: {error}") from None
         side = self.contract.side
         if found.shape != (1, 3, side, side):
             raise ModelOutputError(f"{self.name}: gave {found.shape}, not a face of {side}.")

@@ -16,7 +16,7 @@ from generation.engine.weights.registry import Entry
 
 _sessions: dict[tuple[str, int], Any] = {}
 _lock = threading.Lock()
-_LOAD_ERRORS = (
+ORT_ERRORS = (
     ort_errors.Fail,
     ort_errors.InvalidArgument,
     ort_errors.InvalidGraph,
@@ -54,5 +54,5 @@ def _open(blob: bytes, entry: Entry, threads: int) -> Any:
     options.log_severity_level = 3
     try:
         return ort.InferenceSession(blob, options, providers=["CPUExecutionProvider"])
-    except _LOAD_ERRORS as error:
+    except ORT_ERRORS as error:
         raise ContractMismatchError(f"Model {entry.id}: {entry.file} does not load: {error}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from generation.engine.media.info import MediaInfo
 from generation.engine.media.probe import probe
 from generation.engine.types import Image
 from generation.engine.weights.registry import load_registry
+from generation.presenter import persons
+from generation.presenter.bases import Base
 from generation.presenter.driving import DrivingEngine, Performance
 from generation.presenter.errors import DrivingMismatchError, IdleRejectedError, SceneError
 from generation.presenter.idle import IdleLimits
@@ -25,6 +27,7 @@ from generation.presenter.idle_engine import IdleEngine
 from generation.presenter.lipwarp import LipWarp, onto
 from generation.presenter.loop import Loop, make_loop, turning
 from generation.presenter.loop_seam import FADE
+from generation.presenter.neural import NeuralEngine
 from generation.presenter.puppet.geometry import aperture
 from generation.presenter.puppet.puppet import Puppet
 from generation.presenter.scene import Layout, Plate
@@ -32,6 +35,7 @@ from generation.presenter.subtitles import Cue
 from generation.presenter.visemes import TARGETS
 from tests.generation.presenter.conftest import Portrait
 from tests.generation.presenter.idle_clips import idle_pictures, still_motion, write_clip
+from tests.generation.presenter.test_neural import opened, speech
 
 FPS, FRAMES = 25, 140
 SQUARE = Layout(width_px=480, height_px=480)
@@ -230,6 +234,23 @@ def test_another_face_is_measured_anew(filmed: Filmed, models: FaceModels) -> No
     seam = [engine._warps[0].face.seam[5, 1] for engine in (untold, told)]
     assert seam[1] - filmed.engine()._warps[0].face.seam[5, 1] == pytest.approx(7, abs=2)
     assert seam[0] < seam[1] - 2
+
+
+def test_a_network_speaks_over_a_loop_in_any_part(filmed: Filmed) -> None:
+    def mouth(base: Base, embedded: Callable[[], DrivingEngine], *, first: int) -> DrivingEngine:
+        assert embedded().name == filmed.engine().name
+        return NeuralEngine(opened(), base, said, first=first)
+
+    said = speech([("a", 0.4)])
+    person = persons.Filmed(filmed.loop, filmed.path, filmed.info, mouth=mouth)
+    whole = drawn(person.engine(None, first=0), performed([REST] * 10))
+
+    part = drawn(person.engine(None, first=4), performed([REST] * 3))
+
+    assert [change(a, b) for a, b in zip(part, whole[4:7], strict=True)] == [0, 0, 0]
+    still = drawn(filmed.engine(), performed([REST] * 10))
+    assert change(whole[5], still[5]) > 0.05
+    assert change(whole[5][:200], still[5][:200]) == 0
 
 
 def test_subtitles_come_and_go(filmed: Filmed) -> None:

@@ -120,6 +120,12 @@ def test_what_is_no_picture_is_refused(gain: float) -> None:
         opened(gain=gain).speak(face, np.ones((80, 16), np.float32))
 
 
+def test_a_network_that_does_not_run_is_refused() -> None:
+    net = opened(mel=(1, 1, "h", "w"), names=("mel", "face"))
+    with pytest.raises(ModelOutputError, match="does not run"):
+        net.speak(np.zeros((96, 96, 3), np.uint8), np.zeros((1, 80, 16), np.float32))
+
+
 def table(blob: bytes, **changes: object) -> str:
     row = {
         "file": "lips.onnx",
