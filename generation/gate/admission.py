@@ -31,7 +31,7 @@ from generation.gate.authority import Admission
 from generation.gate.footage import FaceBox, Sighting
 from generation.gate.permit import InputClaim, LicenceClaim
 from generation.gate.rules import ADMIT, SUBMIT, Decision, Facts, Policy, decide, models_compare
-from generation.models import PERMITTED_STATES, Job
+from generation.models import PERMITTED_STATES, Job, Presentation
 from generation.presenter.errors import PackageError
 
 log = logging.getLogger(__name__)
@@ -225,7 +225,7 @@ def _with_faces(job: Job, facts: Facts, *, models: FaceModels, now: datetime) ->
     info = _info(job)
     try:
         blocked = people.blocked(tenant=job.tenant, models=models)
-        released = people.released(tenant=job.tenant, use=authority.use_of(job), now=now)
+        released = _released(job, now=now)
         performers = people.performers(released, models=models)
         facts = replace(
             facts,
@@ -250,6 +250,18 @@ _SEEN = (
     "frames_looked_at", "strong_faces", "strong_without_embedding", "blocked_distance", "strangers",
     "stranger_distance", "performers", "faces_at_once",
 )  # fmt: skip
+
+
+def _released(job: Job, *, now: datetime) -> tuple[PerformerTemplate, ...]:
+    """Performers who may be on the footage; of a script, nobody but the one whom its request names.
+
+    Whoever else has released a performance did not release being that one.
+    """
+    found = people.released(tenant=job.tenant, use=authority.use_of(job), now=now)
+    if not performances.is_performance(job.media):
+        return found
+    named = set(Presentation.objects.filter(job=job).values_list("performer_id", flat=True))
+    return tuple(one for one in found if one.identity_id in named)
 
 
 def _licences(job: Job, seen: _Seen, *, now: datetime) -> tuple[LicenceClaim, ...]:

@@ -88,11 +88,23 @@ def test_a_term_that_ends_stops_the_job(
     assert "licence.expired" in waiting.message
 
 
+@pytest.fixture
+def request_for(quick: Studio) -> Any:
+    """What asks for a script, by the performer whom a consent names."""
+
+    def made(performer: Any) -> PresentRequest:
+        teller = quick.enrol(fakes.portrait(fakes.RED), operations=["face_swap", "lip_sync"])
+        return PresentRequest(
+            identity_id=teller.identity_id, performer_id=performer.identity_id, script="您好。",
+            purpose="product_explainer", channel="branch_screen", format="preview",
+        )  # fmt: skip
+
+    return made
+
+
 def test_a_release_revoked_while_the_words_are_said_gives_no_job(
-    quick: Studio, extra: Any, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    quick: Studio, extra: Any, request_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    teller = quick.enrol(fakes.portrait(fakes.RED), operations=["face_swap", "lip_sync"])
-    performer = quick.enrol(fakes.portrait(fakes.GREEN), kind="performer")
     driven(monkeypatch)
     monkeypatch.setattr(backdrops, "require", lambda _: (extra.id,))
 
@@ -101,10 +113,7 @@ def test_a_release_revoked_while_the_words_are_said_gives_no_job(
         return ToneEngine()
 
     monkeypatch.setattr(speaking, "engine_for", speaks)
-    request = PresentRequest(
-        identity_id=teller.identity_id, performer_id=performer.identity_id, script="您好。",
-        purpose="product_explainer", channel="branch_screen", format="preview",
-    )  # fmt: skip
+    request = request_for(quick.enrol(fakes.portrait(fakes.GREEN), kind="performer"))
     row = presenting.present(request, client_id="one", by=quick.by["requester"])
 
     performing.perform(row.pk)
@@ -112,3 +121,20 @@ def test_a_release_revoked_while_the_words_are_said_gives_no_job(
     row.refresh_from_db()
     assert (row.state, row.code, row.job) == ("rejected", "licence.revoked", None)
     assert not Job.objects.exists()
+
+
+@pytest.mark.parametrize(("named", "state"), [(fakes.GREEN, "queued"), (fakes.GREY, "refused")])
+def test_nobody_but_the_named_performer_is_on_the_footage(
+    named: Any, state: str, quick: Studio, request_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driven(monkeypatch)  # as if a clip of the green performer had been chosen
+    monkeypatch.setattr(speaking, "engine_for", lambda *_: ToneEngine())
+    people = {each: quick.enrol(fakes.portrait(each), kind="performer") for each in (fakes.GREEN, fakes.GREY)}
+    row = presenting.present(request_for(people[named]), client_id="one", by=quick.by["requester"])
+    performing.perform(row.pk)
+    job = Job.objects.get()
+
+    services.admit(job.pk)
+
+    job.refresh_from_db()
+    assert (job.state, job.code) == (state, "" if state == "queued" else "performer.no_release")
