@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from django.db import transaction
 from django.utils import timezone
@@ -24,8 +25,8 @@ from generation.engine.media.decode import frames_at
 from generation.engine.media.image import decode_image
 from generation.engine.media.info import MediaInfo
 from generation.engine.types import Image
-from generation.errors import GateError, NotFoundError, RefusedError
-from generation.gate import footage, people, rules
+from generation.errors import GateError, NotFoundError, PermitError, RefusedError
+from generation.gate import authority, footage, people, rules
 from generation.gate.reasons import hint
 from generation.gate.rules import Facts, Policy
 from generation.models import Media, Presentation
@@ -183,13 +184,12 @@ def behind(media_id: str, *, tenant: str) -> Image | Backdrop | None:
 
     Raises:
         NotFoundError: it is gone.
+        PermitError: its bytes are not the ones that were uploaded.
     """
     if not media_id:
         return None
     media = selectors.media(media_id, tenant=tenant)
-    if not blobs.store().exists(media.sha256):
-        raise NotFoundError("The background is gone.")
-    path = blobs.store().path(media.sha256)
+    path = _file_of(media)
     if media.kind == "image":
         return decode_image(path.read_bytes())
     return Backdrop(path, MediaInfo.from_record(media.info))
@@ -201,6 +201,20 @@ def use_of(row: Presentation) -> Use:
     return Use(OPERATION, row.purpose, row.channel, row.territory, row.language, seconds, row.product)
 
 
+def _file_of(media: Media) -> Path:
+    """The stored bytes, hashed first: a performance names its backgrounds by their ids alone.
+
+    Raises:
+        NotFoundError, PermitError: see ``behind``.
+    """
+    if not blobs.store().exists(media.sha256):
+        raise NotFoundError("The background is gone.")
+    with blobs.store().open(media.sha256) as stream:
+        if authority.hashed("background", stream).sha256 != media.sha256:
+            raise PermitError("inputs", "a background is not the one that was uploaded")
+    return blobs.store().path(media.sha256)
+
+
 def _named(scenes: Iterable[dict[str, str]]) -> list[str]:
     return list(dict.fromkeys(each["background"] for each in scenes if each["background"]))
 
@@ -210,7 +224,7 @@ def _frames(media: Media) -> Iterator[Image]:
     info = MediaInfo.from_record(media.info)
     count = int(min(info.duration_s, SECONDS_MAX) / LOOK_EVERY_S)
     times = [at * LOOK_EVERY_S for at in range(count + 1)] + [info.duration_s]
-    for frame in frames_at(blobs.store().path(media.sha256), info, times):
+    for frame in frames_at(_file_of(media), info, times):
         yield frame.picture
 
 

@@ -7,6 +7,7 @@ the log, and on the worker's standard error.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Iterable, Mapping
@@ -365,6 +366,8 @@ def _picture(sha256: str, *, tenant: str) -> npt.NDArray[np.uint8]:
         raise TemplateUnusableError("A picture of the template is gone.")
     with blobs.store().open(sha256) as stream:
         data = stream.read()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise TemplateUnusableError("A picture of the template is not the one that was uploaded.")
     own = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if own is not None and own.dtype == np.uint8 and own.ndim == 3 and own.shape[2] == 4:
         return np.asarray(own, np.uint8)

@@ -14,7 +14,7 @@ from audit import selectors as log
 from audit.leaf import KeyKind
 from consent import services as consents
 from generation import backdrops, blobs, loaded, performing, presenting, services
-from generation.errors import RefusedError
+from generation.errors import PermitError, RefusedError
 from generation.models import Media, Presentation
 from generation.presenter.errors import ScenesInvalidError
 from generation.presenter.storyboard import SceneSpec
@@ -132,3 +132,22 @@ def test_what_cannot_be_looked_at_is_refused(
         backdrops.require(row)
 
     assert raised.value.reasons == ("gate.missing_fact",)
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_bytes_that_are_not_what_was_uploaded_are_not_shown(
+    cast: PresentRequest, quick: Any, kind: str
+) -> None:
+    data = fakes.portrait(fakes.NOBODY) if kind == "image" else colour_clip(fakes.NOBODY, sound=False)
+    media_id = uploaded(quick, data)
+    row = before(cast, quick, media_id)
+    assert backdrops.behind(media_id, tenant=row.tenant) is not None
+    path = blobs.store().path(Media.objects.get(pk=media_id).sha256)
+    path.chmod(0o600)
+    path.write_bytes(data + b"\0")
+
+    with pytest.raises(PermitError, match="background"):
+        backdrops.behind(media_id, tenant=row.tenant)
+    with pytest.raises(RefusedError) as refused:
+        backdrops.require(row)
+    assert refused.value.reasons == ("gate.missing_fact",)
