@@ -8,6 +8,7 @@ GenerationError
 ├── WithdrawnError            the output was withdrawn with its licence
 ├── GateError                 the gate cannot decide
 │   ├── PermitError           a permit that does not hold, with the field that differs
+│   │   └── StaleFramesError  people on it were compared with an older block list only
 │   └── ReceiptPendingError   the log has not confirmed the decision yet
 ├── LeaseLostError            this process no longer holds the job or chunk
 ├── InputChangedError         bytes differ from the ones that were admitted
@@ -109,6 +110,13 @@ class PermitError(GateError):
         super().__init__(f"Permit refused at {field}: {message}.")
         self.field = field
         self.code = self.codes.get(field, type(self).code)
+
+
+class StaleFramesError(PermitError):
+    """People on an output were compared with an older block list only."""
+
+    def __init__(self) -> None:
+        super().__init__("gallery", "the block list changed after people on the output were compared with it")
 
 
 class ReceiptPendingError(GateError):

@@ -26,6 +26,7 @@ from generation import (
     performances,
     planner,
     prints,
+    releasing,
     remarking,
     sealing,
     syncing,
@@ -34,15 +35,13 @@ from generation import (
 from generation.admitting import taken
 from generation.engine.errors import NoFaceError
 from generation.engine.media.info import MediaInfo
-from generation.errors import AlreadyOverError, LeaseLostError, PermitError, SyncOutOfBoundsError
+from generation.errors import AlreadyOverError, LeaseLostError, PermitError, StaleFramesError
 from generation.gate import admission, authority
 from generation.leases import Lease
 from generation.marking import MarkPlan
 from generation.models import Chunk, Job, JobState
-from generation.presenter.errors import SyncUnmeasuredError
 from generation.sealing import Sealed, SealOrder
 from watermark.c2pa import ConsentStatement
-from watermark.errors import MarkUnreadableError
 from watermark.payload import ALGORITHM
 from watermark.profiles import Requirement
 
@@ -64,12 +63,14 @@ def seal(job_id: uuid.UUID) -> None:
         try:
             _require_swap(job)
             permit = _recheck(job)
+            releasing.require_compared(job)
             with _footage(job) as (footage, sound):
                 order = _order(job, footage, sound)
                 needed = _requirement(job, order.marks)
                 sealed = sealing.seal(order, folder=folder)
             labelling.check_applied(needed, sealed.marks)
             sync = syncing.check(job, sealed.path, sealed.info, chunks=order.chunks)
+            releasing.require_compared(job)
             _deliver(job, sealed, permit, lease, sync=sync)
         except Exception as error:  # noqa: BLE001  the edge of the task: the job must not stay sealing
             _end(job.id, error, lease)
@@ -77,15 +78,11 @@ def seal(job_id: uuid.UUID) -> None:
 
 
 def _end(job_id: uuid.UUID, error: Exception, lease: Lease) -> None:
-    """Close the job as the error demands, unless it is made again for its mark or its lips."""
+    """Close the job as the error demands, unless it is made again."""
     try:
-        if isinstance(error, MarkUnreadableError):
+        if isinstance(error, remarking.MENDED):
             lease.check()
-            if remarking.mark_again(job_id):
-                return
-        if isinstance(error, SyncOutOfBoundsError | SyncUnmeasuredError):
-            lease.check()
-            if remarking.drive_again(job_id, error):
+            if remarking.again(job_id, error):
                 return
     except (LeaseLostError, AlreadyOverError) as other:
         error = other
@@ -177,6 +174,8 @@ def _deliver(job: Job, sealed: Sealed, permit: Permit, lease: Lease, *, sync: di
                 raise AlreadyOverError(f"Job {row.id} is {row.state}.")
             if not authority.epochs_are(row, permit.licences):
                 raise PermitError("licences", "a consent was revoked while the output was sealed")
+            if not releasing.is_compared(row):
+                raise StaleFramesError
             marks = {"profile": row.labelling["profile"], "applied": list(sealed.marks)}
             report = report_of(row) | {"marks": marks | {"sound": sealed.sound.as_record()}}
             if sync:

@@ -7,6 +7,8 @@ carry none (black, one colour) is not delivered.
 
 One whose mouth and sound do not agree is made again where another engine than the embedded one drove it: that
 one does then.
+
+One whose frames were taken over from an earlier video is drawn itself when the block list changed meanwhile.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ from dataclasses import replace
 from django.db import transaction
 
 from generation import lipsync, queueing, transitions
-from generation.errors import AlreadyOverError, SyncOutOfBoundsError
+from generation.errors import AlreadyOverError, StaleFramesError, SyncOutOfBoundsError
 from generation.marking import MarkPlan
 from generation.models import Chunk, ChunkState, Job, JobState
 from generation.presenter.engines import Kind, after_sync
 from generation.presenter.errors import SyncUnmeasuredError
+from watermark.errors import MarkUnreadableError
 from watermark.invisible import Profile
 
 log = logging.getLogger(__name__)
@@ -33,6 +36,8 @@ READABLE = "mark_readable"
 """In the job's report: whether the delivered file, or the last attempt, gave its mark back."""
 
 
+MENDED = (MarkUnreadableError, SyncOutOfBoundsError, SyncUnmeasuredError, StaleFramesError)
+"""What another attempt may mend."""
 STEP_DB = 3.0
 """By how much the texture of the robust profile is marked above that of the standard one."""
 
@@ -45,6 +50,19 @@ def stronger(plan: MarkPlan) -> MarkPlan | None:
     if plan.profile == Profile.ROBUST:
         return None
     return replace(plan, profile=str(Profile.ROBUST), strength=plan.strength * 10 ** (STEP_DB / 20))
+
+
+def again(job_id: uuid.UUID, error: Exception) -> bool:
+    """Send a sealing job back to the workers where another attempt may help against this error.
+
+    Raises:
+        AlreadyOverError: the job ended meanwhile.
+    """
+    if isinstance(error, MarkUnreadableError):
+        return mark_again(job_id)
+    if isinstance(error, SyncOutOfBoundsError | SyncUnmeasuredError):
+        return drive_again(job_id, error)
+    return isinstance(error, StaleFramesError) and draw_again(job_id)
 
 
 @transaction.atomic
@@ -94,6 +112,24 @@ def drive_again(job_id: uuid.UUID, error: SyncOutOfBoundsError | SyncUnmeasuredE
     return True
 
 
+@transaction.atomic
+def draw_again(job_id: uuid.UUID) -> bool:
+    """Send all chunks of a sealing job back, so that nothing is taken over; False where nothing was.
+
+    Raises:
+        AlreadyOverError: the job ended meanwhile.
+    """
+    job = transitions.lock(job_id)
+    if job.state != JobState.SEALING:
+        raise AlreadyOverError(f"Job {job.id} is {job.state}.")
+    plans = Chunk.objects.filter(job=job).values_list("plan", flat=True)
+    if all(plan.get("taken_from") is None for plan in plans):
+        return False
+    log.warning("Job %s: the block list changed; what was taken over is drawn again.", job.id)
+    _send_back(job)
+    return True
+
+
 def _send_back(job: Job) -> None:
     job.state, job.worker, job.attempts = JobState.RUNNING, "", 0
     job.save(update_fields=["state", "worker", "attempts", "marking", "report", "touched"])
@@ -101,7 +137,7 @@ def _send_back(job: Job) -> None:
         (transitions.scratch(job.pk) / chunk.path).unlink(missing_ok=True)
         chunk.state, chunk.attempts, chunk.frames_done = ChunkState.QUEUED, 0, 0
         chunk.worker = chunk.path = ""
-        if "taken_from" in chunk.plan:  # what was made before was marked weaker, or driven by another engine
+        if "taken_from" in chunk.plan:  # it was marked weaker, driven by another engine, or never compared
             chunk.plan = {**chunk.plan, "taken_from": None}
         chunk.save()
         queueing.send_on_commit("run_chunk", chunk.pk)

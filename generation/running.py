@@ -13,7 +13,18 @@ from django.utils import timezone
 from audit import services as audit
 from audit.events import GenerationStarted
 from consent import selectors as consents
-from generation import blobs, leases, lipsync, loaded, performances, planner, queueing, rendering, transitions
+from generation import (
+    blobs,
+    leases,
+    lipsync,
+    loaded,
+    performances,
+    planner,
+    queueing,
+    releasing,
+    rendering,
+    transitions,
+)
 from generation.engine.chunk import ChunkPlan, Likeness
 from generation.engine.errors import CancelledError, NoFaceError
 from generation.engine.faces.models import FaceModels
@@ -31,6 +42,7 @@ from generation.gate.guard import FaceGuard
 from generation.leases import Lease
 from generation.marking import Finisher, MarkPlan
 from generation.models import OPEN_STATES, Chunk, ChunkState, Job, JobState
+from generation.presenter.errors import SpliceError
 from generation.presenter.spans import Span
 from generation.rendering import Parts
 from generation.transitions import EXHAUSTED, MAX_ATTEMPTS, worker_name
@@ -188,9 +200,13 @@ def _process(
 ) -> ChunkReport:
     job = claim.job
     performed = performances.is_performance(job.media)
-    if performed and (span := Span.from_record(claim.chunk.plan)).taken_from is not None:
+    span = Span.from_record(claim.chunk.plan) if performed else None
+    if span is not None and span.taken_from is not None:
         may_go_on(job, permit)
-        return rendering.take_over(job, span, claim.out)
+        try:
+            return rendering.take_over(job, span, claim.out)
+        except SpliceError as error:
+            span = releasing.drawn_instead(claim.chunk, error)
     guard = _guard(job, permit, models)
     swapper, source = swapper_of(portrait, models)
     finish = Finisher(
@@ -211,7 +227,7 @@ def _process(
         settings=planner.pipeline_settings(job.mode, performed=performed),
         mouth=mouth,
     )
-    report = rendering.render(job, span, claim.out, parts) if performed else _footage(claim, parts)
+    report = _footage(claim, parts) if span is None else rendering.render(job, span, claim.out, parts)
     finish.write_track(claim.out)
     report.notes.append(f"The guard compared {guard.tally.embedded} faces on {guard.tally.frames} frames.")
     return report
