@@ -11,12 +11,11 @@ from django.db.models import Q
 
 from audit.events import Actor
 from consent import selectors as consents
-from generation import blobs, performances, recordings
+from generation import keeping, performances, recordings
 from generation.models import Job, JobConsent, Media, OutputPrint, Presentation
 
 PICTURES = ("poster_sha256", "before_sha256", "content_sha256")
 PLAIN = ("format", "colour", "subtitles")
-SPOKEN = ("srt_sha256", "vtt_sha256", "visemes_sha256")
 
 
 def erase(identity_id: str, *, by: Actor) -> int:
@@ -44,8 +43,8 @@ def erase(identity_id: str, *, by: Actor) -> int:
         job.save(update_fields=[*PICTURES, "message", "hint"])
     OutputPrint.objects.filter(job__in=jobs).delete()
     gone = [name for name in names - {""} if not _needed(name, jobs)] + sorted(footage)
-    gone += _unsay(identity_id, jobs, tenant=by.tenant)
-    transaction.on_commit(partial(_delete, gone))
+    gone = sorted({*gone, *_unsay(identity_id, jobs, tenant=by.tenant)})
+    transaction.on_commit(partial(keeping.delete, gone))
     return len(gone)
 
 
@@ -55,22 +54,17 @@ def _unsay(identity_id: str, jobs: Iterable[Job], *, tenant: str) -> list[str]:
     theirs = Q(identity_id=identity_id) | Q(performer_id=identity_id) | Q(job__in=list(jobs)) | spoken
     voice = recordings.of(identity_id, tenant=tenant)
     rows = list(Presentation.objects.select_for_update(of=("self",)).filter(theirs, tenant=tenant))
-    names = {getattr(row, name) for row in rows for name in SPOKEN} - {""}
+    gone = keeping.unshared_words({getattr(row, name) for row in rows for name in keeping.SPOKEN}, but=rows)
+    kept = {row.performance for row in rows if row.performance is not None}
     for row in rows:
         row.script = row.message = row.hint = ""
         row.hits, row.report = [], {}
         row.scene = _plain(row.scene, identity_id)
-        row.request_sha256 = "0" * 64  # a hash of words that could be guessed
-        for name in SPOKEN:
+        row.request_sha256, row.performance = keeping.ERASED, None
+        for name in keeping.SPOKEN:
             setattr(row, name, "")
         row.save()
-    others = Presentation.objects.exclude(pk__in=[row.pk for row in rows])
-    kept = {
-        value
-        for name in SPOKEN
-        for value in others.filter(**{f"{name}__in": names}).values_list(name, flat=True)
-    }
-    return sorted(names - kept) + voice
+    return gone + voice + [media.sha256 for media in kept]
 
 
 def _plain(scene: Mapping[str, Any], identity_id: str) -> dict[str, Any]:
@@ -89,9 +83,3 @@ def _needed(sha256: str, jobs: Iterable[Job]) -> bool:
     for name in PICTURES:
         same |= Q(**{name: sha256})
     return others.filter(same).exists() or Media.objects.filter(sha256=sha256).exists()
-
-
-def _delete(names: Iterable[str]) -> None:
-    for name in names:
-        blobs.store().delete(name)
-    performances.forget()

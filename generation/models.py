@@ -58,6 +58,8 @@ class Media(models.Model):
     info = models.JSONField(default=dict)
     uploader = models.CharField(max_length=40)
     created = models.DateTimeField(auto_now_add=True)
+    erased = models.DateTimeField(null=True)
+    """When somebody on it was erased: the tenant needs its bytes no more, whoever else does."""
 
     class Meta:
         """What the database itself enforces."""
@@ -311,6 +313,8 @@ class Presentation(models.Model):
     done = models.IntegerField(default=0)
     total = models.IntegerField(default=0)
     job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="presentation", null=True)
+    performance = models.ForeignKey(Media, on_delete=models.SET_NULL, related_name="presentations", null=True)
+    """What the worker made of the script, before and after it became the footage of ``job``."""
     srt_sha256 = models.CharField(max_length=64, blank=True)
     vtt_sha256 = models.CharField(max_length=64, blank=True)
     visemes_sha256 = models.CharField(max_length=64, blank=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import math
@@ -12,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import IntEnum
-from typing import Any
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
@@ -22,9 +20,9 @@ from consent.errors import ConsentError
 from consent.licence import Use
 from generation import (
     backdrops,
-    blobs,
     hooks,
     idling,
+    keeping,
     leases,
     lipsync,
     performances,
@@ -82,6 +80,7 @@ def perform(presentation_id: uuid.UUID) -> None:
             raise
         except AlreadyOverError:
             log.info("Presentation %s was stopped.", row.id)
+            _forget(row.id)
         except Exception as error:  # noqa: BLE001  the edge of the task: the row must not stay driving
             _end(row.id, error)
 
@@ -220,18 +219,13 @@ def _hand_over(
 ) -> None:
     """Store what belongs to the video, and ask for the generation as its requester."""
     by = Actor(row.requester, row.tenant, frozenset({"requester"}))
-    media = performances.store(package, tenant=row.tenant, by=by.id)
-    stored: dict[str, Any] = {
-        "report": {
-            **row.report,
-            "speech": speaking.record(voices, spoken.speech),
-            "loudness": asdict(spoken.loudness),
-        },
-        "srt_sha256": _put(to_srt(spoken.cues).encode()),
-        "vtt_sha256": _put(to_vtt(spoken.cues).encode()),
-        "visemes_sha256": _put(json.dumps(as_records(spoken.visemes)).encode()),
+    words = {
+        "srt_sha256": to_srt(spoken.cues).encode(),
+        "vtt_sha256": to_vtt(spoken.cues).encode(),
+        "visemes_sha256": json.dumps(as_records(spoken.visemes)).encode(),
     }
-    Presentation.objects.filter(pk=row.pk).update(**stored)
+    told = {"speech": speaking.record(voices, spoken.speech), "loudness": asdict(spoken.loudness)}
+    media = keeping.keep(row, package, told=told, words=words, by=by.id)
     request = services.JobRequest(
         identity_id=row.identity_id,
         media_id=str(media.pk),
@@ -275,8 +269,13 @@ def _attach(row: Presentation, job: Job, *, relied: Sequence[str]) -> None:
     locked.save()
 
 
-def _put(data: bytes) -> str:
-    return blobs.store().put(io.BytesIO(data))
+@transaction.atomic
+def _forget(presentation_id: uuid.UUID) -> None:
+    """Delete what was kept of a presentation that was stopped before it had a job."""
+    row = Presentation.objects.select_for_update().get(pk=presentation_id)
+    if row.job_id is None and row.state == PresentationState.CANCELLED:
+        keeping.drop(row)
+        row.save(update_fields=["performance", *keeping.SPOKEN])
 
 
 def _end(presentation_id: uuid.UUID, error: Exception) -> None:
@@ -303,6 +302,7 @@ def _close(
 ) -> None:
     row.state, row.code, row.message, row.hint = state, code, message, hint_text
     row.finished, row.worker = timezone.now(), ""
+    keeping.drop(row)
     row.save()
     hooks.presentation_ended(row)
 

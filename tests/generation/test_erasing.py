@@ -1,13 +1,17 @@
-"""What presentations leave behind when somebody is erased: while they are made, shared, or never became a job."""
+"""What presentations leave when somebody is erased: while they are made, shared, or without a job."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 
-from generation import blobs, performances, performing, presenting
-from generation.models import Presentation
+from consent import selectors as licences
+from consent import services as consents
+from generation import blobs, erasing, performances, performing, presenting, services, speaking
+from generation.models import Job, Presentation
 from generation.presenter.errors import PackageError
 from generation.presenting import PresentRequest
 from tests.generation import fakes
@@ -35,10 +39,24 @@ def asked(request: PresentRequest, quick: Any, client_id: str = "one") -> Presen
     return presenting.present(request, client_id=client_id, by=quick.by["requester"])
 
 
-def test_a_process_forgets_a_performance_whose_file_is_gone(cast: PresentRequest, quick: Any) -> None:
-    row = asked(cast, quick)
+def performed(row: Presentation) -> Presentation:
     performing.perform(row.pk)
     row.refresh_from_db()
+    return row
+
+
+def stored(quick: Any) -> set[str]:
+    """Every file in the blob store."""
+    return {path.name for path in (Path(quick.home) / "blobs").rglob("*") if path.is_file()}
+
+
+def erase(identity_id: str, quick: Any) -> None:
+    with transaction.atomic():
+        erasing.erase(identity_id, by=quick.by["legal"])
+
+
+def test_a_process_forgets_a_performance_whose_file_is_gone(cast: PresentRequest, quick: Any) -> None:
+    row = performed(asked(cast, quick))
     assert row.job is not None, row.message
     assert performances.package_of(row.job.media).frames
     blobs.store().delete(row.job.media.sha256)
@@ -47,3 +65,72 @@ def test_a_process_forgets_a_performance_whose_file_is_gone(cast: PresentRequest
         performances.package_of(row.job.media)
 
     assert performances._read.cache_info().currsize == 0
+
+
+def test_a_presentation_whose_job_is_refused_keeps_no_file(cast: PresentRequest, quick: Any) -> None:
+    before, row = stored(quick), asked(cast, quick)
+    for each in licences.consents(tenant=row.tenant).filter(identity_id=cast.identity_id):
+        consents.revoke(each.id, reason="withdrawn", by=quick.by["legal"])
+
+    performed(row)
+
+    assert (row.state, row.performance, row.srt_sha256) == ("rejected", None, "")
+    assert Job.objects.get().state == "refused"
+    assert stored(quick) <= before  # the portraits went with the licence
+
+
+def test_a_presentation_that_is_stopped_before_its_job_keeps_no_file(
+    cast: PresentRequest, quick: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, submit = stored(quick), services.submit
+
+    def late(*args: Any, **more: Any) -> Any:
+        presenting.cancel("one", by=quick.by["requester"])
+        return submit(*args, **more)
+
+    monkeypatch.setattr(services, "submit", late)
+    row = performed(asked(cast, quick))
+
+    assert (row.state, row.performance) == ("cancelled", None)
+    assert not Job.objects.exists()
+    assert stored(quick) == before
+
+
+def killed(*_: Any, **__: Any) -> Any:
+    """A worker dies here."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("who", ["identity_id", "performer_id"])
+def test_what_a_dead_worker_stored_goes_with_the_person(
+    who: str, cast: PresentRequest, quick: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stored(quick)
+    monkeypatch.setattr(services, "submit", killed)
+    row = asked(cast, quick)
+    with pytest.raises(KeyboardInterrupt):
+        performing.perform(row.pk)
+    assert len(stored(quick) - before) == 4
+
+    erase(getattr(cast, who), quick)
+
+    assert stored(quick) == before
+
+
+def test_a_second_try_replaces_what_the_first_stored(
+    cast: PresentRequest, quick: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = asked(cast, quick)
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "submit", killed)
+        with pytest.raises(KeyboardInterrupt):
+            performing.perform(row.pk)
+    first = stored(quick)
+    speaking.cache.cache_clear()
+    monkeypatch.setattr("tests.generation.presenter.tones.PHONE_S", 0.2)  # it speaks otherwise now
+    performed(row)
+
+    assert row.job is not None, row.message
+    assert row.performance == row.job.media
+    assert row.job.media.sha256 in stored(quick) - first
+    assert len(stored(quick)) == len(first)
