@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from audit.events import Actor
 from consent import selectors as consents
-from generation import keeping, performances, recordings
-from generation.models import Job, JobConsent, Media, OutputPrint, Presentation
+from generation import hooks, keeping, performances, recordings
+from generation.models import Job, JobConsent, Media, OutputPrint, Presentation, PresentationState
 
 PICTURES = ("poster_sha256", "before_sha256", "content_sha256")
 PLAIN = ("format", "colour", "subtitles")
@@ -23,6 +24,7 @@ def erase(identity_id: str, *, by: Actor) -> int:
 
     The hashes of outputs stay: they are in the log, and by them a copy that turns up is still recognised.
     """
+    _stop(identity_id, tenant=by.tenant)
     mine = set(
         consents.consents(tenant=by.tenant).filter(identity_id=identity_id).values_list("id", flat=True)
     )
@@ -48,10 +50,30 @@ def erase(identity_id: str, *, by: Actor) -> int:
     return len(gone)
 
 
+def _stop(identity_id: str, *, tenant: str) -> None:
+    """Close the presentations of this person that are being made.
+
+    Before anything is looked for: one that got its job in between is found by that.
+    """
+    making = Q(state__in=(PresentationState.QUEUED, PresentationState.DRIVING))
+    rows = Presentation.objects.select_for_update(of=("self",)).filter(
+        _theirs(identity_id), making, tenant=tenant
+    )
+    for row in rows:
+        row.state, row.finished, row.worker = PresentationState.CANCELLED, timezone.now(), ""
+        row.save(update_fields=["state", "finished", "worker", "touched"])
+        hooks.presentation_ended(row)
+
+
+def _theirs(identity_id: str) -> Q:
+    """Presentations that name the person."""
+    spoken = Q(scene__recording__identity=identity_id)
+    return Q(identity_id=identity_id) | Q(performer_id=identity_id) | spoken
+
+
 def _unsay(identity_id: str, jobs: Iterable[Job], *, tenant: str) -> list[str]:
     """Take the words out of the presentations of this person; gives the files that nobody needs any more."""
-    spoken = Q(scene__recording__identity=identity_id)
-    theirs = Q(identity_id=identity_id) | Q(performer_id=identity_id) | Q(job__in=list(jobs)) | spoken
+    theirs = _theirs(identity_id) | Q(job__in=list(jobs))
     voice = recordings.of(identity_id, tenant=tenant)
     rows = list(Presentation.objects.select_for_update(of=("self",)).filter(theirs, tenant=tenant))
     gone = keeping.unshared_words({getattr(row, name) for row in rows for name in keeping.SPOKEN}, but=rows)

@@ -134,3 +134,22 @@ def test_a_second_try_replaces_what_the_first_stored(
     assert row.performance == row.job.media
     assert row.job.media.sha256 in stored(quick) - first
     assert len(stored(quick)) == len(first)
+
+
+@pytest.mark.parametrize("who", ["identity_id", "performer_id"])
+@pytest.mark.parametrize(("where", "what"), [(performing, "speak"), (services, "submit")])
+def test_somebody_erased_while_it_is_said_leaves_nothing(
+    where: Any, what: str, who: str, cast: PresentRequest, quick: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, real = stored(quick), getattr(where, what)
+
+    def meanwhile(*args: Any, **more: Any) -> Any:
+        erase(getattr(cast, who), quick)
+        return real(*args, **more)
+
+    monkeypatch.setattr(where, what, meanwhile)
+    row = performed(asked(cast, quick))
+
+    assert (row.state, row.script, row.report, row.srt_sha256) == ("cancelled", "", {}, "")
+    assert not Job.objects.exists()
+    assert stored(quick) == before
