@@ -15,7 +15,7 @@ from audit.events import Actor, GateDecided
 from consent import selectors as consents
 from consent.answers import PerformerTemplate
 from consent.licence import Use
-from generation import backdrops, composing, counting, looks, presenting, templating
+from generation import composing, counting, judging, looks, presenting, templating
 from generation.errors import RefusedError, RoleError
 from generation.gate import text as gate
 from generation.gate.reasons import hint
@@ -74,7 +74,7 @@ def require_released(asked: Admitted, *, by: Actor) -> None:
         RefusedError: somebody is; the log says so.
     """
     shown = looks.pictures_of(asked.request, asked.pinned, tenant=by.tenant)
-    if shown and (found := backdrops.judge(shown, tenant=by.tenant, use=asked.use).reasons):
+    if shown and (found := judging.judge(shown, tenant=by.tenant, use=asked.use).reasons):
         record(asked.request, reasons=found, by=by)
         raise refused(found)
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from generation import delivery, dressing, idling, lipsync, marking, performances, staging
+from generation import backdrops, delivery, dressing, idling, lipsync, marking, performances, staging
 from generation.dressing import Looked
 from generation.engine.chunk import Likeness, PipelineSettings, StillSwapper
 from generation.engine.errors import GuardAbortError, NoFaceError
@@ -165,12 +165,14 @@ def _set(
 ) -> tuple[tuple[Part, ...], dict[int, int]]:
     """The scenes with the licensed face in them, and how many faces each shows, by its first frame.
 
-    What this span shows is composed and looked at with the performer's own face first.
+    What this span shows is composed and looked at with the performer's own face first, and all that is around
+    them anew where the block list has changed.
 
     Raises:
         PermitError: the scene is not what was admitted.
         GuardAbortError, NoFaceError, RefusedError, PresenterError: see ``render``.
     """
+    backdrops.require_current(job)
     row = Presentation.objects.get(job=job)
     scene = staging.scene_of(row)
     if dict(package.scene) != row.scene:

@@ -67,6 +67,8 @@ class FaceGuard:
         self._bands = bands
         self._tracks: _Tracks = {}
         self._seen: list[Embedding] = []
+        self.performers: set[str] = set()
+        """Whom it let be replaced, by their consents."""
         self.tally = GuardTally()
 
     def __call__(self, frame: FrameFaces) -> Mapping[int, Verdict]:
@@ -137,6 +139,7 @@ class FaceGuard:
             if track.who not in ("", nearest.who):
                 return Verdict(Action.ABORT, "target.ambiguous")
             track.who = nearest.who
+            self.performers.add(nearest.who)
             return SWAP
         undecided = newest <= self._bands.review
         return Verdict(Action.ABORT, "face.review" if undecided else "performer.no_release")

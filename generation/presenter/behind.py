@@ -15,7 +15,7 @@ from generation.engine.media.chunks import whole
 from generation.engine.media.colour import to_planes
 from generation.engine.media.decode import Frame, read_frames
 from generation.engine.media.info import MediaInfo
-from generation.engine.types import Plane, Planes
+from generation.engine.types import Image, Plane, Planes
 from generation.presenter.driving import DrivingEngine, Performance
 from generation.presenter.errors import SceneError
 from generation.presenter.scene import Layout, Plate, backdrop
@@ -41,18 +41,30 @@ class Backdrop:
         """
         left = self.begin
         while True:
-            shown = 0  # frames since the clip began
-            for frame, next_s in self._timed():
-                planes = None
-                while shown / fps < next_s:
-                    shown += 1
-                    left -= 1
-                    if left < 0:
-                        planes = planes or to_planes(backdrop(layout, frame.picture))
-                        yield planes
+            shown = 0
+            for picture, frames in self.shown(fps=fps):
+                shown += frames
+                skipped = min(left, frames)
+                left -= skipped
+                if skipped < frames:
+                    yield from [to_planes(backdrop(layout, picture))] * (frames - skipped)
             if not shown:
                 raise SceneError("The background has no frames.")
-            left %= shown if left > 0 else 1  # whole rounds need not be decoded
+            left %= shown  # whole rounds need not be decoded
+
+    def shown(self, *, fps: float) -> Iterator[tuple[Image, int]]:
+        """Once through the clip: each picture that is ever shown, and on how many frames.
+
+        Raises:
+            MediaError: it breaks off inside.
+        """
+        gone = 0  # frames since the clip began
+        for frame, next_s in self._timed():
+            first = gone
+            while gone / fps < next_s:
+                gone += 1
+            if gone > first:
+                yield frame.picture, gone - first
 
     def since(self, frames: int) -> Backdrop:
         """The same, so many frames later."""

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from consent import services as consents
 from consent.terms import LicenceTerms, Representative, SeparateConsent
-from generation import hooks, loaded, performing, queueing, running, services
+from generation import hooks, judging, loaded, performing, queueing, running, services
 from generation.models import Job
 from generation.services import JobRequest
 from tests.generation import fakes
@@ -199,7 +199,8 @@ def colours(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     models = fakes.FakeModels()
     settings.LIKENESS_FACE_EMBEDDER = "tests.generation.fakes.analyse"
     monkeypatch.setattr(loaded, "face_models", lambda: models)
-    monkeypatch.setattr(running, "Tracker", fakes.FakeTracker)
+    for module in (running, judging):
+        monkeypatch.setattr(module, "Tracker", fakes.FakeTracker)
     monkeypatch.setattr(running, "swapper_of", fakes.swapper_of)
 
 

@@ -6,6 +6,7 @@ import io
 import time
 import uuid
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,15 +14,17 @@ import pytest
 from audit import selectors as log
 from audit.leaf import KeyKind
 from consent import services as consents
-from generation import backdrops, blobs, loaded, performing, presenting, services
+from generation import backdrops, blobs, judging, loaded, performing, presenting, rendering, services
+from generation.engine.errors import GuardAbortError
 from generation.errors import PermitError, RefusedError
 from generation.models import Media, Presentation
 from generation.presenter.errors import ScenesInvalidError
 from generation.presenter.storyboard import SceneSpec
 from generation.presenting import PresentRequest
 from tests.generation import fakes
-from tests.generation.conftest import colour_clip
+from tests.generation.conftest import colour_clip, encode_clip
 from tests.generation.engine.media.test_sounds import encoded, speech
+from tests.generation.finished import finished
 
 
 @pytest.fixture
@@ -151,3 +154,71 @@ def test_bytes_that_are_not_what_was_uploaded_are_not_shown(
     with pytest.raises(RefusedError) as refused:
         backdrops.require(row)
     assert refused.value.reasons == ("gate.missing_fact",)
+
+
+FLASH = 6
+"""A frame between two of the half-second looks."""
+
+
+def flashing(colour: tuple[int, int, int]) -> bytes:
+    """A video of nobody, with somebody on a single frame."""
+    shown = [fakes.NOBODY] * 20
+    shown[FLASH] = colour
+    return encode_clip([fakes.texture(each, seed=at) for at, each in enumerate(shown)], sound=False)
+
+
+def test_somebody_on_a_single_frame_of_a_video_is_found(cast: PresentRequest, quick: Any) -> None:
+    extra = quick.enrol(fakes.portrait(fakes.GREY), kind="performer")
+    assert backdrops.require(before(cast, quick, uploaded(quick, flashing(fakes.GREY)))) == (extra.id,)
+    consents.block(image=fakes.portrait(fakes.BLUE), identity_id=None, reason="fraud", by=quick.by["legal"])
+    row = before(cast, quick, uploaded(quick, flashing(fakes.BLUE)))
+
+    with pytest.raises(RefusedError) as refused:
+        backdrops.require(row)
+
+    assert refused.value.reasons == ("face.blocked",)
+    assert decisions(row)[0]["reasons"] == ["face.blocked"]
+
+
+def test_who_is_blocked_later_is_found_before_a_chunk_is_drawn_and_before_the_seal(
+    cast: PresentRequest, quick: Any, green_clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick.enrol(fakes.portrait(fakes.GREY), kind="performer")
+    row = before(cast, quick, uploaded(quick, flashing(fakes.GREY)))
+    backdrops.require(row)
+    job = finished(quick, green_clip)
+    Presentation.objects.filter(pk=row.pk).update(job=job)
+    row.refresh_from_db()
+    with monkeypatch.context() as patch:
+        patch.setattr(judging, "judge", lambda *_, **__: pytest.fail("the block list is the same"))
+        assert backdrops.is_current(job)
+        backdrops.require_current(job)
+
+    consents.block(image=fakes.portrait(fakes.BLUE), identity_id=None, reason="fraud", by=quick.by["legal"])
+    assert not backdrops.is_current(job)
+    backdrops.require_current(job)
+    assert backdrops.is_current(job)
+
+    consents.block(image=fakes.portrait(fakes.GREY), identity_id=None, reason="fraud", by=quick.by["legal"])
+    assert not backdrops.is_current(job)
+    package, span, parts = (SimpleNamespace(scene=row.scene) for _ in range(3))
+    for again in (
+        lambda: backdrops.require_current(job),
+        lambda: rendering._set(job, package, span, None, parts, None),  # type: ignore[arg-type]  # asked first
+    ):
+        with pytest.raises(GuardAbortError, match=r"face\.blocked"):
+            again()
+    assert not backdrops.is_current(job)
+    assert [each["decision"] for each in decisions(row)][:3] == ["admit", "admit", "refuse"]
+
+
+def test_a_job_without_surroundings_has_nothing_to_look_at(
+    cast: PresentRequest, quick: Any, green_clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = finished(quick, green_clip)
+    monkeypatch.setattr(judging, "judge", lambda *_, **__: pytest.fail("there is nothing"))
+    backdrops.require_current(job)
+    row = before(cast, quick)
+    assert backdrops.require(row) == ()
+    Presentation.objects.filter(pk=row.pk).update(job=job)
+    backdrops.require_current(job)

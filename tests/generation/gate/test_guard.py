@@ -45,7 +45,9 @@ def only(verdicts: Mapping[int, Verdict]) -> tuple[Action, str]:
 
 
 def test_a_released_performer_is_replaced() -> None:
-    assert only(guard()(frame(face(0.1)))) == (Action.SWAP, "")
+    asked = guard()
+    assert only(asked(frame(face(0.1)))) == (Action.SWAP, "")
+    assert asked.performers == {"at0.0"}
 
 
 @pytest.mark.parametrize(

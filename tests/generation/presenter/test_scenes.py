@@ -259,6 +259,14 @@ def test_a_video_behind_begins_again_and_goes_on_where_a_chunk_does(clip: Backdr
     assert greys(clip.since(3 * length + 4).planes(layout, fps=FPS), 6) == whole[4:10]
 
 
+@pytest.mark.parametrize("fps", [25, 5])
+def test_what_is_judged_of_a_video_is_what_is_drawn(clip: Backdrop, fps: int) -> None:
+    judged = [(int(picture[8, 8, 0]), frames) for picture, frames in clip.shown(fps=fps)]
+    drawn = [grey for grey, frames in judged for _ in range(frames)]
+    assert len(judged) == (5 if fps == 25 else 2)
+    assert greys(clip.planes(Layout(320, 240), fps=fps), len(drawn)) == [20 * round(g / 20) for g in drawn]
+
+
 def test_a_person_stands_before_a_video(clip: Backdrop) -> None:
     records, spoken = said(SceneSpec("您好。"))
     span = scenes.spans(records, spoken, LAYOUT, fps=FPS)[0]
