@@ -31,7 +31,7 @@ from generation.engine.media.encode import VideoWriter
 from generation.engine.media.info import MediaInfo
 from generation.engine.media.probe import probe
 from generation.engine.types import ChunkReport, Finish, Image, Planes, Points, Progress
-from generation.errors import PermitError
+from generation.errors import JobStateError, NotFoundError, PermitError, WithdrawnError
 from generation.gate import authority, people
 from generation.gate.gallery import is_strong
 from generation.gate.guard import FaceGuard
@@ -97,8 +97,7 @@ def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
 
     Raises:
         SpliceError: this job revises none, or the block list is newer than the one both were admitted under.
-        WithdrawnError, JobStateError, NotFoundError: the earlier video may not be used any more.
-        SpliceError: it does not hold the frames.
+        SpliceError: the earlier video may not be used any more, or does not hold the frames.
     """
     earlier = job.revises
     if earlier is None:
@@ -108,9 +107,13 @@ def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
         raise SpliceError("The block list changed after the admission: the frames must be looked at anew.")
     fps = int(MediaInfo.from_record(job.media.info).rate)
     first = span.taken_from or 0
-    take(delivery.output_path(earlier), out, first=first, frames=span.frames, start=span.first_frame, fps=fps)
+    try:
+        video, content = delivery.output_path(earlier), delivery.content_path(earlier)
+    except (WithdrawnError, JobStateError, NotFoundError) as error:
+        raise SpliceError(f"The earlier video may not be used any more: {error}") from error
+    take(video, out, first=first, frames=span.frames, start=span.first_frame, fps=fps)
     marking.take_track(
-        delivery.content_path(earlier),
+        content,
         out,
         from_s=first / fps,
         to_s=(first + span.frames) / fps,
@@ -118,16 +121,21 @@ def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
     )
     report = ChunkReport(frames=span.frames, detections=span.frames, swapped=span.frames, tracks=1)
     report.similarity = list(earlier.report["similarity"][:1])
-    report.mouth = mouth_of(earlier)[first : first + span.frames]
+    report.mouth = _mouth_of(earlier, first, first + span.frames)
     report.driving = dict(earlier.report.get(lipsync.REPORT, {}))
     report.notes.append(f"{span.frames} frames were taken over from job {earlier.id}.")
     return report
 
 
-def mouth_of(job: Job) -> list[tuple[float, float]]:
-    """What ``ChunkReport.mouth`` says of every frame of a performance, in order."""
-    reports = Chunk.objects.filter(job=job).order_by("index").values_list("report", flat=True)
-    return [(lips, dark) for report in reports for lips, dark in report.get("mouth", ())]
+def _mouth_of(job: Job, first: int, end: int) -> list[tuple[float, float]]:
+    """What ``ChunkReport.mouth`` says of some frames of a performance; only their chunks are read."""
+    found: list[tuple[float, float]] = []
+    chunks = Chunk.objects.filter(job=job).order_by("index")
+    for key, begin, frames in chunks.values_list("pk", "plan__first_frame", "frames"):
+        if begin < end and begin + frames > first:
+            mouth = Chunk.objects.values_list("report", flat=True).get(pk=key).get("mouth", [])
+            found += [(lips, dark) for lips, dark in mouth[max(0, first - begin) : end - begin]]
+    return found
 
 
 def _mouth(out: Path, package: Package, span: Span, models: FaceModels) -> list[tuple[float, float]]:
