@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.events import Actor
@@ -35,17 +35,16 @@ def erase(identity_id: str, *, by: Actor) -> int:
     shown = Q(identity_id=identity_id) | Q(consent_id__in=mine) | Q(pk__in=relying.values("job_id")) | driven
     jobs = list(Job.objects.select_for_update(of=("self",)).filter(shown, tenant=by.tenant))
     performed = Q(pk__in=relying.filter(role=JobConsent.Role.PERFORMER).values("job_id")) | driven
-    said = Q(media__kind=performances.KIND, pk__in=[job.pk for job in jobs])  # it holds the words of a script
-    films = Media.objects.filter(jobs__in=Job.objects.filter(performed | said), tenant=by.tenant)
-    footage = set(films.values_list("sha256", flat=True))
+    rows = list(_locked(_theirs(identity_id) | Q(job__in=jobs), tenant=by.tenant))
+    films = _films(identity_id, performed, rows, tenant=by.tenant)
     names = {job.output_sha256 for job in jobs} | {getattr(job, name) for job in jobs for name in PICTURES}
     for job in jobs:
         job.poster_sha256 = job.before_sha256 = job.content_sha256 = ""
         job.message = job.hint = ""
         job.save(update_fields=[*PICTURES, "message", "hint"])
     OutputPrint.objects.filter(job__in=jobs).delete()
-    gone = [name for name in names - {""} if not _needed(name, jobs)] + sorted(footage)
-    gone = sorted({*gone, *_unsay(identity_id, jobs, tenant=by.tenant)})
+    gone = [name for name in names - {""} if not _needed(name, jobs)]
+    gone += _unsay(identity_id, rows) + films
     transaction.on_commit(partial(keeping.delete, gone))
     return len(gone)
 
@@ -56,10 +55,7 @@ def _stop(identity_id: str, *, tenant: str) -> None:
     Before anything is looked for: one that got its job in between is found by that.
     """
     making = Q(state__in=(PresentationState.QUEUED, PresentationState.DRIVING))
-    rows = Presentation.objects.select_for_update(of=("self",)).filter(
-        _theirs(identity_id), making, tenant=tenant
-    )
-    for row in rows:
+    for row in _locked(_theirs(identity_id) & making, tenant=tenant):
         row.state, row.finished, row.worker = PresentationState.CANCELLED, timezone.now(), ""
         row.save(update_fields=["state", "finished", "worker", "touched"])
         hooks.presentation_ended(row)
@@ -71,13 +67,34 @@ def _theirs(identity_id: str) -> Q:
     return Q(identity_id=identity_id) | Q(performer_id=identity_id) | spoken
 
 
-def _unsay(identity_id: str, jobs: Iterable[Job], *, tenant: str) -> list[str]:
-    """Take the words out of the presentations of this person; gives the files that nobody needs any more."""
-    theirs = _theirs(identity_id) | Q(job__in=list(jobs))
-    voice = recordings.of(identity_id, tenant=tenant)
-    rows = list(Presentation.objects.select_for_update(of=("self",)).filter(theirs, tenant=tenant))
+def _locked(which: Q, *, tenant: str) -> QuerySet[Presentation]:
+    return Presentation.objects.select_for_update(of=("self",)).filter(which, tenant=tenant)
+
+
+def _films(identity_id: str, performed: Q, rows: Sequence[Presentation], *, tenant: str) -> list[str]:
+    """The files that show the person or are their voice, and the performances of these presentations.
+
+    What another tenant has uploaded, or another presentation says word by word, stays for those alone.
+    """
+    theirs = Q(jobs__in=Job.objects.filter(performed)) | Q(
+        sha256__in=recordings.of(identity_id, tenant=tenant)
+    )
+    films = set(Media.objects.filter(theirs, tenant=tenant))
+    made = Q(presentations__in=rows) | Q(jobs__presentation__in=rows, kind=performances.KIND)
+    said = set(Media.objects.filter(made, tenant=tenant)) - films
+    films |= {media for media in said if not keeping.is_shared(media, but=rows)}
+    Media.objects.filter(pk__in=[media.pk for media in films]).update(erased=timezone.now())
+    return sorted(media.sha256 for media in films if not _uploaded_elsewhere(media))
+
+
+def _uploaded_elsewhere(media: Media) -> bool:
+    others = Media.objects.filter(sha256=media.sha256, erased__isnull=True)
+    return others.exclude(tenant=media.tenant).exists()
+
+
+def _unsay(identity_id: str, rows: Sequence[Presentation]) -> list[str]:
+    """Take the words out of these presentations; gives the files of words that nobody needs any more."""
     gone = keeping.unshared_words({getattr(row, name) for row in rows for name in keeping.SPOKEN}, but=rows)
-    kept = {row.performance for row in rows if row.performance is not None}
     for row in rows:
         row.script = row.message = row.hint = ""
         row.hits, row.report = [], {}
@@ -86,7 +103,7 @@ def _unsay(identity_id: str, jobs: Iterable[Job], *, tenant: str) -> list[str]:
         for name in keeping.SPOKEN:
             setattr(row, name, "")
         row.save()
-    return gone + voice + [media.sha256 for media in kept]
+    return gone
 
 
 def _plain(scene: Mapping[str, Any], identity_id: str) -> dict[str, Any]:
@@ -104,4 +121,4 @@ def _needed(sha256: str, jobs: Iterable[Job]) -> bool:
     same = Q(output_sha256=sha256)
     for name in PICTURES:
         same |= Q(**{name: sha256})
-    return others.filter(same).exists() or Media.objects.filter(sha256=sha256).exists()
+    return others.filter(same).exists() or Media.objects.filter(sha256=sha256, erased__isnull=True).exists()

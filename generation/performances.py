@@ -41,7 +41,10 @@ def row_of(package: Package, data: bytes, *, tenant: str, by: str) -> Media:
     """A performance as footage of a tenant; ``data``: the package as written, which the caller stores."""
     sha256 = hashlib.sha256(data).hexdigest()
     values = {"bytes": len(data), "kind": KIND, "info": _info(package, len(data)).as_record(), "uploader": by}
-    return Media.objects.get_or_create(tenant=tenant, sha256=sha256, defaults=values)[0]
+    again = {"erased": None}
+    return Media.objects.update_or_create(
+        again, tenant=tenant, sha256=sha256, create_defaults={**values, **again}
+    )[0]
 
 
 def package_of(media: Media) -> Package:

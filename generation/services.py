@@ -248,11 +248,14 @@ def _taken_in(stream: BinaryIO, *, kinds: tuple[str, ...], by: Actor) -> Media:
         if kind not in kinds:
             raise UnsupportedMediaError("The file is no picture.")
         known = Media.objects.filter(tenant=by.tenant, sha256=sha256).first()
-        if known is not None and blobs.store().exists(sha256):
+        if known is not None and known.erased is None and blobs.store().exists(sha256):
             return known
         blobs.put_file(path)
     values = {"bytes": size, "kind": kind, "info": info, "uploader": by.id}
-    return Media.objects.get_or_create(tenant=by.tenant, sha256=sha256, defaults=values)[0]
+    again = {"erased": None}
+    return Media.objects.update_or_create(
+        again, tenant=by.tenant, sha256=sha256, create_defaults={**values, **again}
+    )[0]
 
 
 def _looked_at(path: Path) -> tuple[str, dict[str, Any]]:

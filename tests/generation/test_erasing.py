@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from consent import selectors as licences
 from consent import services as consents
 from generation import blobs, erasing, performances, performing, presenting, services, speaking
-from generation.models import Job, Presentation
+from generation.models import Job, Media, Presentation
 from generation.presenter.errors import PackageError
 from generation.presenting import PresentRequest
 from tests.generation import fakes
-from tests.generation.test_speaking import driven, tones
+from tests.generation.engine.media.test_sounds import encoded, speech
+from tests.generation.test_speaking import driven, lend, tones
 
 __all__ = ["tones"]  # a fixture
 
@@ -153,3 +157,39 @@ def test_somebody_erased_while_it_is_said_leaves_nothing(
     assert (row.state, row.script, row.report, row.srt_sha256) == ("cancelled", "", {}, "")
     assert not Job.objects.exists()
     assert stored(quick) == before
+
+
+def test_a_performance_that_others_say_too_stays_for_them(cast: PresentRequest, quick: Any) -> None:
+    teller = quick.enrol(fakes.portrait(fakes.BLUE), operations=["face_swap", "lip_sync"])
+    mine = performed(asked(cast, quick))
+    theirs = performed(asked(replace(cast, identity_id=teller.identity_id), quick, "two"))
+    assert mine.job is not None
+    assert theirs.job is not None
+    assert mine.job.media == theirs.job.media
+
+    erase(cast.identity_id, quick)
+
+    assert performances.package_of(theirs.job.media).frames
+    theirs.refresh_from_db()
+    assert (theirs.script, blobs.store().exists(theirs.srt_sha256)) == (cast.script, True)
+    erase(teller.identity_id, quick)
+    assert not blobs.store().exists(theirs.job.media.sha256)
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_a_recording_that_another_tenant_has_too_stays_for_that(
+    erased: bool, cast: PresentRequest, quick: Any, person: Any
+) -> None:
+    owner, sound = lend(quick), encoded(speech(6), "wav")
+    other = services.upload(io.BytesIO(sound), by=person("requester", tenant="other").actor)
+    media = quick.upload(sound)
+    asked(replace(cast, recording=str(media.pk), voice_identity=owner.identity_id), quick)
+    if erased:
+        Media.objects.filter(pk=other.pk).update(erased=timezone.now())
+
+    erase(owner.identity_id, quick)
+
+    assert blobs.store().exists(media.sha256) is not erased
+    media.refresh_from_db()
+    assert media.erased is not None
+    assert quick.upload(sound).erased is None  # somebody else's, as far as anybody can tell
