@@ -1,13 +1,14 @@
 """Whoever is on a performance but was drawn by nobody here: are they still none of the blocked ones?
 
 The guard compared the performer while their frames were drawn. Frames that were taken over from an earlier
-video were compared when that one was made.
+video were compared when that one was made, and what stands around the performer before a word was spoken.
 """
 
 from __future__ import annotations
 
 import logging
 
+from generation import backdrops
 from generation.errors import StaleFramesError
 from generation.gate import people
 from generation.gate.authority import Admission
@@ -31,14 +32,17 @@ def require_compared(job: Job) -> None:
 
     Raises:
         StaleFramesError: frames were taken over, and the block list changed since the job was admitted.
+        GuardAbortError: somebody around the performer may not be there any more.
+        NotFoundError: something around them is gone.
     """
     if not _taken_as_admitted(job):
         raise StaleFramesError
+    backdrops.require_current(job)
 
 
 def is_compared(job: Job) -> bool:
     """The same under the job's lock, where there is no time to look at anybody again."""
-    return _taken_as_admitted(job)
+    return _taken_as_admitted(job) and backdrops.is_current(job)
 
 
 def _taken_as_admitted(job: Job) -> bool:

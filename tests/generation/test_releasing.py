@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from consent import services as consents
-from generation import delivery, lipsync, performances, rendering, sealing, services
+from generation import backdrops, delivery, lipsync, performances, rendering, sealing, services
+from generation.engine.errors import GuardAbortError
 from generation.engine.types import ChunkReport
+from generation.gate import people
 from generation.models import Chunk, Job
 from generation.presenter.errors import SpliceError
 from generation.presenter.spans import Span
@@ -82,6 +85,34 @@ def test_frames_taken_over_under_an_older_block_list_are_drawn_again(
         return
     assert (ready.state, ready.output_sha256) == ("running", "")
     assert (chunk.state, chunk.plan["taken_from"]) == ("queued", None)
+
+
+@pytest.mark.parametrize("moment", ["before", "seal", "store"])
+def test_somebody_around_the_performer_who_is_blocked_stops_the_delivery(
+    moment: str, ready: Job, quick: Studio, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = people.blocked_version(tenant=ready.tenant)
+
+    def is_current(job: Job) -> bool:
+        return people.blocked_version(tenant=job.tenant) == version
+
+    def require_current(job: Job) -> None:
+        if not is_current(job):
+            raise GuardAbortError("face.blocked", frame=0)
+
+    monkeypatch.setattr(backdrops, "is_current", is_current)
+    monkeypatch.setattr(backdrops, "require_current", require_current)
+    services.run_chunk(Chunk.objects.get(job=ready).pk)
+    if moment == "before":
+        block(quick)
+    else:
+        during(monkeypatch, *{"seal": (sealing, "seal"), "store": (delivery, "store")}[moment], quick)
+
+    work()
+
+    ready.refresh_from_db()
+    code = "permit.refused" if moment == "store" else "face.blocked"
+    assert (ready.state, ready.code, ready.output_sha256) == ("refused", code, "")
 
 
 def during(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, quick: Studio) -> None:
