@@ -33,7 +33,7 @@ from generation.presenter.errors import ScenesInvalidError
 OPERATION = "lip_sync"
 STAGE = "background"
 NOTE = "surroundings"
-"""In a presentation's report: the block list that they were judged with."""
+"""In a presentation's report: the block list that they were judged with, and who is on which of them."""
 
 
 def require(row: Presentation) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def _judged(row: Presentation) -> judging.Judged:
         audit.append(_decided(row, judged), actor=Actor(row.requester, row.tenant))
         if not judged.reasons:
             locked = Presentation.objects.select_for_update().get(pk=row.pk)
-            locked.report = {**locked.report, NOTE: {"gallery": judged.gallery}}
+            locked.report = {**locked.report, NOTE: {"gallery": judged.gallery, "on": judged.on}}
             locked.save(update_fields=["report"])
     return judged
 

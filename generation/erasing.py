@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from audit.events import Actor
 from consent import selectors as consents
-from generation import hooks, keeping, performances, recordings
+from generation import backdrops, hooks, keeping, performances, recordings
 from generation.models import Job, JobConsent, Media, OutputPrint, Presentation, PresentationState
 
 PICTURES = ("poster_sha256", "before_sha256", "content_sha256")
@@ -36,7 +37,8 @@ def erase(identity_id: str, *, by: Actor) -> int:
     jobs = list(Job.objects.select_for_update(of=("self",)).filter(shown, tenant=by.tenant))
     performed = Q(pk__in=relying.filter(role=JobConsent.Role.PERFORMER).values("job_id")) | driven
     rows = list(_locked(_theirs(identity_id) | Q(job__in=jobs), tenant=by.tenant))
-    films = _films(identity_id, performed, rows, tenant=by.tenant)
+    around = _around(mine, tenant=by.tenant)
+    films = _films(identity_id, performed, rows, around, tenant=by.tenant)
     names = {job.output_sha256 for job in jobs} | {getattr(job, name) for job in jobs for name in PICTURES}
     for job in jobs:
         job.poster_sha256 = job.before_sha256 = job.content_sha256 = ""
@@ -71,14 +73,28 @@ def _locked(which: Q, *, tenant: str) -> QuerySet[Presentation]:
     return Presentation.objects.select_for_update(of=("self",)).filter(which, tenant=tenant)
 
 
-def _films(identity_id: str, performed: Q, rows: Sequence[Presentation], *, tenant: str) -> list[str]:
+def _around(mine: AbstractSet[str], *, tenant: str) -> set[str]:
+    """SHA-256 of the pictures and videos around somebody that show the person."""
+    noted = Presentation.objects.filter(tenant=tenant, report__has_key=backdrops.NOTE).only("report")
+    return {
+        sha256
+        for row in noted
+        for sha256, there in row.report[backdrops.NOTE].get("on", {}).items()
+        if not mine.isdisjoint(there)
+    }
+
+
+def _films(
+    identity_id: str, performed: Q, rows: Sequence[Presentation], shown: Collection[str], *, tenant: str
+) -> list[str]:
     """The files that show the person or are their voice, and the performances of these presentations.
 
-    What another tenant has uploaded, or another presentation says word by word, stays for those alone.
+    ``shown``: hashes of more that does. What another tenant has uploaded, or another presentation says word
+    by word, stays for those alone.
     """
-    theirs = Q(jobs__in=Job.objects.filter(performed)) | Q(
-        sha256__in=recordings.of(identity_id, tenant=tenant)
-    )
+    voice = recordings.of(identity_id, tenant=tenant)
+    clips = {row.scene["idle"] for row in rows if row.performer_id == identity_id and "idle" in row.scene}
+    theirs = Q(jobs__in=Job.objects.filter(performed)) | Q(sha256__in={*voice, *shown}) | Q(pk__in=clips)
     films = set(Media.objects.filter(theirs, tenant=tenant))
     made = Q(presentations__in=rows) | Q(jobs__presentation__in=rows, kind=performances.KIND)
     said = set(Media.objects.filter(made, tenant=tenant)) - films
@@ -97,8 +113,9 @@ def _unsay(identity_id: str, rows: Sequence[Presentation]) -> list[str]:
     gone = keeping.unshared_words({getattr(row, name) for row in rows for name in keeping.SPOKEN}, but=rows)
     for row in rows:
         row.script = row.message = row.hint = ""
-        row.hits, row.report = [], {}
-        row.scene = _plain(row.scene, identity_id)
+        row.hits = []
+        row.report = {name: value for name, value in row.report.items() if name == backdrops.NOTE}
+        row.scene = _plain(row, identity_id)
         row.request_sha256, row.performance = keeping.ERASED, None
         for name in keeping.SPOKEN:
             setattr(row, name, "")
@@ -106,12 +123,14 @@ def _unsay(identity_id: str, rows: Sequence[Presentation]) -> list[str]:
     return gone
 
 
-def _plain(scene: Mapping[str, Any], identity_id: str) -> dict[str, Any]:
-    """The look of a video, and the recording that it holds while the voice is somebody else's."""
-    kept = {name: value for name, value in scene.items() if name in PLAIN}
-    recording = scene.get("recording")
+def _plain(row: Presentation, identity_id: str) -> dict[str, Any]:
+    """The look of a video, and what leads to the files of people who are not erased yet."""
+    kept = {name: value for name, value in row.scene.items() if name in PLAIN}
+    recording = row.scene.get("recording")
     if recording and recording["identity"] != identity_id:
         kept["recording"] = recording
+    if "idle" in row.scene and row.performer_id != identity_id:
+        kept["idle"] = row.scene["idle"]
     return kept
 
 

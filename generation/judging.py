@@ -7,8 +7,8 @@ is drawn, the guard is asked about every frame.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from django.utils import timezone
@@ -46,12 +46,16 @@ SECONDS_MAX = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the gate says of the surroundings; ``consents``: of performers who are on them."""
+    """What the gate says of the surroundings; ``consents``: of performers who are on them.
+
+    ``on``: the same by the hash of a picture or video, without those that show no performer.
+    """
 
     reasons: tuple[str, ...] = ()
     consents: tuple[str, ...] = ()
     gallery: int = 0
     models: tuple[str, ...] = ()
+    on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def judge(shown: Sequence[Media], *, tenant: str, use: Use, watched: Collection[str] = ()) -> Judged:
@@ -78,7 +82,7 @@ def judge(shown: Sequence[Media], *, tenant: str, use: Use, watched: Collection[
             return Judged(("gate.missing_fact",))
         eyes = footage.ModelEyes(models)
         found: list[str] = []
-        consents: list[str] = []
+        on: dict[str, tuple[str, ...]] = {}
         for media in shown:
             seen = footage.look(_frames(media), eyes, performers=performers, blocked=blocked, bands=bands)
             names = (
@@ -87,19 +91,22 @@ def judge(shown: Sequence[Media], *, tenant: str, use: Use, watched: Collection[
             )  # fmt: skip
             told = {name: getattr(seen, name) for name in names}
             found += rules.decide(replace(facts, **told), POLICY, now).reasons
-            consents += seen.performers
+            there = list(seen.performers)
             if media.sha256 in watched:
                 guard = FaceGuard(performers=performers, blocked=blocked, bands=bands)
                 found += _watch(media, guard, models)
-                consents += sorted(guard.performers)
+                there += sorted(guard.performers)
+            if there:
+                on[media.sha256] = tuple(dict.fromkeys(there))
     except (ConsentError, EngineError, GateError) as error:
         log.warning("The surroundings of a presentation could not be compared: %s", error)
         return Judged(("gate.missing_fact",))
     return Judged(
         tuple(dict.fromkeys(found)),
-        tuple(dict.fromkeys(consents)),
+        tuple(dict.fromkeys(each for there in on.values() for each in there)),
         blocked.version,
         tuple(entry.sha256 for entry in models.used),
+        on,
     )
 
 

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from consent import selectors as licences
 from consent import services as consents
-from generation import blobs, erasing, performances, performing, presenting, services, speaking
+from generation import backdrops, blobs, erasing, performances, performing, presenting, services, speaking
 from generation.models import Job, Media, Presentation
 from generation.presenter.errors import PackageError
+from generation.presenter.storyboard import SceneSpec
 from generation.presenting import PresentRequest
 from tests.generation import fakes
 from tests.generation.engine.media.test_sounds import encoded, speech
@@ -193,3 +194,36 @@ def test_a_recording_that_another_tenant_has_too_stays_for_that(
     media.refresh_from_db()
     assert media.erased is not None
     assert quick.upload(sound).erased is None  # somebody else's, as far as anybody can tell
+
+
+def test_a_performer_s_clip_goes_with_the_performer(
+    cast: PresentRequest, quick: Any, green_clip: bytes
+) -> None:
+    clip = quick.upload(green_clip)
+    row = asked(replace(cast, idle=str(clip.pk)), quick)
+
+    erase(cast.identity_id, quick)
+    assert blobs.store().exists(clip.sha256)
+    erase(cast.performer_id, quick)
+
+    assert not blobs.store().exists(clip.sha256)
+    row.refresh_from_db()
+    assert "idle" not in row.scene
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_pictures_that_show_a_released_person_go_with_them(
+    first: bool, cast: PresentRequest, quick: Any
+) -> None:
+    extra = quick.enrol(fakes.portrait(fakes.GREY), kind="performer")
+    hall, crowd = (quick.upload(fakes.portrait(each, seed=7)) for each in (fakes.NOBODY, fakes.GREY))
+    scenes = tuple(SceneSpec("您好。", background=str(each.pk)) for each in (hall, crowd))
+    row = asked(replace(cast, script="", scenes=scenes), quick)
+    assert backdrops.require(row) == (extra.id,)
+    if first:
+        erase(cast.identity_id, quick)
+
+    erase(extra.identity_id, quick)
+
+    assert not blobs.store().exists(crowd.sha256)
+    assert blobs.store().exists(hall.sha256)
