@@ -35,7 +35,13 @@ from generation import (
 from generation.admitting import taken
 from generation.engine.errors import NoFaceError
 from generation.engine.media.info import MediaInfo
-from generation.errors import AlreadyOverError, LeaseLostError, PermitError, StaleFramesError
+from generation.errors import (
+    AlreadyOverError,
+    LeaseLostError,
+    PermitError,
+    StaleFramesError,
+    SyncOutOfBoundsError,
+)
 from generation.gate import admission, authority
 from generation.leases import Lease
 from generation.marking import MarkPlan
@@ -86,7 +92,17 @@ def _end(job_id: uuid.UUID, error: Exception, lease: Lease) -> None:
                 return
     except (LeaseLostError, AlreadyOverError) as other:
         error = other
+    if isinstance(error, SyncOutOfBoundsError):
+        _keep_figures(job_id, error)
     transitions.conclude(job_id, error, stage="release")
+
+
+@transaction.atomic
+def _keep_figures(job_id: uuid.UUID, error: SyncOutOfBoundsError) -> None:
+    """Keep what was measured on a file that does not go out: somebody will ask why."""
+    job = transitions.lock(job_id)
+    job.report = {**job.report, "sync": error.report}
+    job.save(update_fields=["report", "touched"])
 
 
 def _recheck(job: Job) -> Permit:

@@ -40,7 +40,7 @@ from generation.gate.reasons import hint
 from generation.leases import Lease
 from generation.models import Job, JobConsent, JobState, Presentation, PresentationState
 from generation.presenter import line
-from generation.presenter.errors import PackageError, PresenterError
+from generation.presenter.errors import PackageError
 from generation.presenter.line import Spoken, speak
 from generation.presenter.package import Idle, Package, pack
 from generation.presenter.persons import Person, Portrayed
@@ -281,16 +281,15 @@ def _forget(presentation_id: uuid.UUID) -> None:
 def _end(presentation_id: uuid.UUID, error: Exception) -> None:
     refused = isinstance(error, RefusedError | ConsentError)
     state = PresentationState.REJECTED if refused else PresentationState.FAILED
-    code = str(getattr(error, "code", "internal"))
-    if not isinstance(error, PresenterError | RefusedError | ConsentError) and not hasattr(error, "code"):
+    end = transitions.end_of(error)
+    if end.code == "internal":
         log.error("Presentation %s failed.", presentation_id, exc_info=error)
-    message = str(error) if hasattr(error, "code") else "Something failed in the worker."
     with transaction.atomic():
         row = Presentation.objects.select_for_update().get(pk=presentation_id)
         if row.state not in (PresentationState.QUEUED, PresentationState.DRIVING):
             return
-        row.reasons = list(getattr(error, "reasons", ()) or ()) or [code]
-        _close(row, state, code, message, str(getattr(error, "hint", "")) or hint(code))
+        row.reasons = list(getattr(error, "reasons", ()) or ()) or [end.code]
+        _close(row, state, end.code, end.message, end.hint or hint(end.code))
 
 
 def _close(

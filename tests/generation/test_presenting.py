@@ -289,4 +289,5 @@ def test_a_file_whose_mouth_does_not_fit_is_not_delivered(
     row = selectors.presentation("teller-2", tenant=by.tenant)
     assert row.job is not None
     assert (row.job.state, row.job.code) == ("failed", SyncOutOfBoundsError.code)
+    assert row.job.report["sync"]["failed"], "the figures say why"
     assert not row.job.output_sha256
