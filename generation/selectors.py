@@ -67,10 +67,10 @@ def media(media_id: str | uuid.UUID, *, tenant: str) -> Media:
     """An uploaded file.
 
     Raises:
-        NotFoundError: none of that id in this tenant.
+        NotFoundError: none of that id in this tenant, or somebody on it was erased.
     """
     found = _find(Media, media_id, tenant)
-    if not isinstance(found, Media):
+    if not isinstance(found, Media) or found.erased is not None:
         raise NotFoundError("There is no such media.")
     return found
 
@@ -79,9 +79,9 @@ def media_by_sha256(sha256: str, *, tenant: str) -> Media:
     """The uploaded file with these bytes.
 
     Raises:
-        NotFoundError: none with these bytes in this tenant.
+        NotFoundError: none with these bytes in this tenant, or somebody on it was erased.
     """
-    found = Media.objects.filter(tenant=tenant, sha256=sha256).first()
+    found = Media.objects.filter(tenant=tenant, sha256=sha256, erased=None).first()
     if found is None:
         raise NotFoundError("There is no such media.")
     return found
