@@ -18,7 +18,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -143,8 +143,11 @@ class Stack:
             self._started_server = False
         self._release_lock()
 
-    def wait(self) -> None:
-        """Stay until SIGTERM or SIGINT; for the command that runs the stack in the foreground."""
+    def wait(self, ready: Callable[[], object] = lambda: None) -> None:
+        """Stay until SIGTERM or SIGINT; for the command that runs the stack in the foreground.
+
+        ``ready`` is called once a signal would stop the stack: who is told before could stop half of it.
+        """
         asked = threading.Event()
 
         def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the signature is Python's
@@ -152,6 +155,7 @@ class Stack:
 
         previous = {name: signal.signal(name, note) for name in (signal.SIGTERM, signal.SIGINT)}
         try:
+            ready()
             while not asked.wait(1.0):
                 pass
         finally:

@@ -31,8 +31,7 @@ django.setup()
 from pathlib import Path
 from likeness.stack import Stack
 with Stack(Path(sys.argv[1]), port=int(sys.argv[2])) as held:
-    print("up", flush=True)
-    held.wait()
+    held.wait(lambda: print("up", flush=True))
 """
 
 

@@ -25,8 +25,8 @@ def up(_args: argparse.Namespace, printer: Printer) -> Result:
     _first_accounts(printer)
     printer.progress("starting")
     with Stack() as stack:
-        printer.progress(f"Likeness runs on {stack.url}  (logs in {settings.LIKENESS_LOGS}; Ctrl-C stops it)")
-        stack.wait()
+        told = f"Likeness runs on {stack.url}  (logs in {settings.LIKENESS_LOGS}; Ctrl-C stops it)"
+        stack.wait(lambda: printer.progress(told))
     return Result({"stopped": True}, ["Stopped."])
 
 
