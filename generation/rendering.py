@@ -20,6 +20,7 @@ from pathlib import Path
 
 from generation import backdrops, delivery, dressing, idling, lipsync, marking, performances, staging
 from generation.dressing import Looked
+from generation.engine.channel import ahead
 from generation.engine.chunk import Likeness, PipelineSettings, StillSwapper
 from generation.engine.errors import GuardAbortError, NoFaceError
 from generation.engine.faces.landmarks import Region
@@ -84,6 +85,8 @@ def render(job: Job, span: Span, out: Path, parts: Parts) -> ChunkReport:
     with _person(job, package, out.with_suffix(".idle")) as person:
         scenes, faces = _set(job, package, span, person, parts, report)
         drawn = film(scenes, package.performance, fps=package.fps, first=span.first_frame, frames=span.frames)
+        if isinstance(person, Portrayed) and parts.mouth is None:
+            drawn = ahead(drawn)  # a portrait is drawn without the networks, which serve one thread
         info = MediaInfo.from_record(job.media.info)
         _write(drawn, package, span, out, info, parts, report, faces=faces)
     report.mouth = _mouth(out, package, span, parts.models)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -68,3 +68,35 @@ class Channel(Generic[T]):
                 item = self._items.popleft()
                 bell.notify_all()
             yield item
+
+
+def ahead(items: Iterator[T], *, size: int = 4) -> Generator[T]:
+    """The same items, made in a thread of their own, at most ``size`` ahead of who takes them.
+
+    What ``items`` raises is raised here; leaving the loop early stops the thread.
+    """
+    flow = Flow()
+    channel: Channel[T] = Channel(flow, size=size)
+
+    def make() -> None:
+        try:
+            for item in items:
+                channel.put(item)
+            channel.close()
+        except BaseException as error:  # noqa: BLE001  the edge of the thread; raised again by who takes
+            flow.fail(error)
+        finally:
+            if isinstance(items, Generator):
+                items.close()
+
+    thread = threading.Thread(target=make, daemon=True)
+    thread.start()
+    try:
+        yield from channel
+    except StoppedError:
+        if flow.error is None:
+            raise
+        raise flow.error from None
+    finally:
+        flow.fail(StoppedError())
+        thread.join()
