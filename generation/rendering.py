@@ -99,8 +99,8 @@ def take_over(job: Job, span: Span, out: Path) -> ChunkReport:
     """Write one span from the delivered video that this one revises, with what was seen in it.
 
     Raises:
-        SpliceError: this job revises none, or the block list is newer than the one both were admitted under.
-        SpliceError: the earlier video may not be used any more, or does not hold the frames.
+        SpliceError: this job revises none, the block list is newer than the one both were admitted under, or
+            the earlier video may not be used any more or does not hold the frames.
     """
     earlier = job.revises
     if earlier is None:

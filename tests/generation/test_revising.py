@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -21,7 +22,8 @@ from generation.engine.errors import UnsupportedMediaError
 from generation.errors import NotFoundError, RefusedError
 from generation.models import Chunk, Job, Media, Presentation
 from generation.presenting import PresentRequest
-from likeness import provenance
+from likeness import provenance, provenance_look
+from likeness.provenance_verdict import Content
 from tests.generation import fakes
 from tests.generation.finished import finished
 
@@ -244,3 +246,26 @@ def test_the_folder_of_a_presentation_at_work_is_left_alone(quick: Any) -> None:
 
     Presentation.objects.filter(pk=row.pk).update(state="cancelled")
     assert folder in transitions.stale_scratch()
+
+
+@pytest.mark.parametrize("fits", ["first", "second"])
+def test_a_stripped_copy_names_the_video_whose_pictures_it_shows(
+    fits: str, quick: Any, green_clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = finished(quick, green_clip)
+    second = _edited(first, output="e" * 64)
+    mine = {"first": first, "second": second}[fits]
+    mark = SimpleNamespace(mark_id=int(first.mark_id or "0", 16), geometry=object())
+
+    def compared(job: Job, *_: Any) -> Any:
+        state = Content.AGREES if job.pk == mine.pk else Content.DIFFERS
+        return SimpleNamespace(state=state, similarity=0.9)
+
+    monkeypatch.setattr(provenance_look.pictures, "compared", compared)
+    found: Any = SimpleNamespace(mark=mark)
+    named = {"invisible": second, "sound": second}
+
+    best = provenance_look._best_of_several(named, found, [], tenant=first.tenant)
+    assert best == {"invisible": mine, "sound": mine}
+    # a label or the very file says more than its looks
+    assert provenance_look._best_of_several({**named, "aigc": first}, found, [], tenant=first.tenant) == {}
